@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { dependencyProblems, importProblems, unusedProblems } from './arrows.js';
+import { lockfileProblems } from './lockfile.js';
 import { type Manifest, manifestProblems } from './manifests.js';
 import { purityProblems } from './purity.js';
 import { shapeProblems } from './shape.js';
@@ -207,5 +208,29 @@ describe('manifestProblems', () => {
     expect(problems({ dependencies }, ['../protocol'])).toEqual([]);
     expect(problems({ dependencies })).toEqual(['packages/client: tsconfig.json does not refer to ../protocol']);
     expect(problems({}, ['../protocol'])).toHaveLength(1);
+  });
+});
+
+describe('lockfileProblems', () => {
+  const parent = { optionalDependencies: { 'a-linux-x64': '1' } };
+
+  it('accepts an optional package that is locked at the root or beside its parent', () => {
+    expect(
+      lockfileProblems({ packages: { '': {}, 'node_modules/a': parent, 'node_modules/a-linux-x64': {} } }),
+    ).toEqual([]);
+    const nested = { 'node_modules/b/node_modules/a': parent, 'node_modules/b/node_modules/a-linux-x64': {} };
+    expect(lockfileProblems({ packages: nested })).toEqual([]);
+  });
+
+  it('refuses an optional package that is not locked', () => {
+    expect(lockfileProblems({ packages: { '': {}, 'node_modules/a': parent } })).toHaveLength(1);
+    expect(lockfileProblems({ packages: { '': parent } })).toHaveLength(1);
+  });
+
+  it('refuses the address of a registry, and accepts a workspace', () => {
+    expect(
+      lockfileProblems({ packages: { 'node_modules/a': { resolved: 'https://registry.example/a.tgz' } } }),
+    ).toHaveLength(1);
+    expect(lockfileProblems({ packages: { 'node_modules/a': { resolved: 'packages/a' } } })).toEqual([]);
   });
 });
