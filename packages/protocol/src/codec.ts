@@ -1,0 +1,304 @@
+import { readHello, readResume, readResumed, readWelcome, topicFromWire, topicToWire, isId } from './bodies.js';
+import { fault, type Fault } from './error.js';
+import { BODY, FIELD, FRAME, HEADER, TOO_LARGE } from './errors.js';
+import type { DataFrame, Frame, FrameOf, FrameType, Payload, TopicAck } from './frames.js';
+import { LIMITS } from './limits.js';
+
+/**
+ * The codec of holdfast.v1. A frame is one WebSocket message: an ASCII header line (`TYPE FIELD...` LF), then the payload
+ * untouched. A header has exactly one spelling: what decodes is encoded again to the same bytes.
+ */
+
+// The language has these everywhere it runs, but not in the library of ES2022.
+declare const TextDecoder: new (
+  label: string,
+  options: { fatal: boolean; ignoreBOM: boolean },
+) => { decode(bytes: Uint8Array): string };
+declare const TextEncoder: new () => { encode(text: string): Uint8Array };
+
+const LF = 10;
+
+/** What a frame looks like on the wire: a text message or a binary one. */
+export interface Wire {
+  readonly data: string | Uint8Array;
+  readonly binary: boolean;
+}
+
+type Allocate = (length: number) => Uint8Array;
+
+// ---------------------------------------------------------------------------------------------------------------- encode
+
+/** Encodes a frame. `allocate` makes the buffer of a frame with a byte payload (Node has a faster one than the default). */
+export function encode(frame: Frame, allocate: Allocate = (length) => new Uint8Array(length)): Wire {
+  switch (frame.type) {
+    case 'm':
+    case 'r':
+      return join(`${frame.type} ${frame.n} ${frame.ack}\n`, frame, allocate);
+    case 't':
+      return join(`t ${frame.n} ${wireTopic(frame.topic)}\n`, frame, allocate);
+    case 'v':
+      return join('v\n', frame, allocate);
+    default:
+      return { data: encodeControl(frame), binary: false };
+  }
+}
+
+function encodeControl(frame: Exclude<Frame, DataFrame>): string {
+  switch (frame.type) {
+    case 'hello':
+    case 'welcome':
+    case 'resume':
+    case 'resumed':
+      return `${frame.type}\n${JSON.stringify(frame.body)}`;
+    case 'sub':
+      return `sub ${frame.n} ${frame.epoch} ${wireTopic(frame.topic)}\n`;
+    case 'unsub':
+      return `unsub ${wireTopic(frame.topic)}\n`;
+    case 'ack':
+      return `ack ${frame.ack}${frame.topics.map((t) => ` ${wireTopic(t.topic)}=${t.offset}`).join('')}\n`;
+    case 'gap':
+      return `gap ${frame.from} ${frame.to} ${frame.epoch}${frame.topic && ` ${wireTopic(frame.topic)}`}\n`;
+    case 'ping':
+    case 'pong':
+      return `${frame.type} ${frame.stamp} ${frame.ack}\n`;
+    case 'pace':
+      return `pace ${frame.pace}\n`;
+    case 'drain':
+      return `drain ${frame.afterMs} ${frame.withinMs}\n`;
+    case 'bye':
+      return `bye ${frame.code}\n${frame.reason}`;
+  }
+}
+
+/** Names are checked where an application hands them in, so a bad one here is a bug of ours. */
+function wireTopic(topic: string): string {
+  const wire = topicToWire(topic);
+  if (wire === undefined) throw new RangeError(`not a topic: ${JSON.stringify(topic)}`);
+  return wire;
+}
+
+function join(header: string, { data, binary }: Payload, allocate: Allocate): Wire {
+  if (typeof data === 'string') return { data: header + data, binary: false };
+  const bytes = allocate(header.length + data.length);
+  for (let i = 0; i < header.length; i++) bytes[i] = header.charCodeAt(i);
+  bytes.set(data, header.length);
+  return { data: bytes, binary };
+}
+
+/** The UTF-8 length of a text, or the length of bytes: what counts against windows and limits. */
+export function sizeOf(data: string | Uint8Array): number {
+  if (typeof data !== 'string') return data.length;
+  for (let i = 0; i < data.length; i++) {
+    if (data.charCodeAt(i) > 127) return new TextEncoder().encode(data).length;
+  }
+  return data.length;
+}
+
+// ---------------------------------------------------------------------------------------------------------------- decode
+
+/**
+ * Decodes one WebSocket message. `binary` tells its opcode, since text may come as bytes. Never throws: what is no frame is a
+ * {@link Fault}. The payload of a data frame is a view of `data`, not a copy.
+ */
+export function decode(data: string | Uint8Array, binary: boolean): Frame | Fault {
+  const header = typeof data === 'string' ? textHeader(data) : byteHeader(data);
+  if (header === undefined) return fault(HEADER, 'no LF within the limit');
+  const fields = header.split(' ');
+  const type = fields[0] as string;
+  if (!Object.hasOwn(DECODERS, type)) return fault(FRAME, printable(type));
+  const decoder = DECODERS[type as FrameType] as Decoder<FrameType>;
+  if (fields.length - 1 < decoder.fields || (fields.length - 1 > decoder.fields && !decoder.more)) {
+    return fault(FIELD, `${type} has ${fields.length - 1} fields`);
+  }
+  if (binary && decoder.rest !== 'payload') return fault(BODY, `${type} must be text`);
+  const rest = typeof data === 'string' ? data.slice(header.length + 1) : data.subarray(header.length + 1);
+  if (rest.length > 0 && decoder.rest === 'none') return fault(BODY, `${type} has no body`);
+  if (decoder.rest === 'text' && rest.length > LIMITS.handshakeBytes) return fault(TOO_LARGE, type);
+  return decoder.read(type as FrameType, fields, { data: rest, binary });
+}
+
+interface Decoder<T extends FrameType> {
+  /** How many header fields follow the type. */
+  readonly fields: number;
+  /** Whether more may follow. */
+  readonly more?: boolean;
+  /** What follows the header: an application's payload, text of ours, or nothing. */
+  readonly rest: 'payload' | 'text' | 'none';
+  readonly read: (type: T, fields: readonly string[], rest: Payload) => FrameOf<T> | Fault;
+}
+
+const data: Decoder<'m' | 'r'> = {
+  fields: 2,
+  rest: 'payload',
+  read(type, [, a, b], rest) {
+    const n = number(a);
+    const ack = number(b);
+    if (n === undefined || n === 0 || ack === undefined) return fault(FIELD, type);
+    return { type, n, ack, data: rest.data, binary: rest.binary };
+  },
+};
+
+const beat: Decoder<'ping' | 'pong'> = {
+  fields: 2,
+  rest: 'none',
+  read(type, [, a, b]) {
+    const stamp = number(a);
+    const ack = number(b);
+    return stamp === undefined || ack === undefined ? fault(FIELD, type) : { type, stamp, ack };
+  },
+};
+
+function json<T extends 'hello' | 'welcome' | 'resume' | 'resumed'>(
+  readBody: (value: unknown) => FrameOf<T>['body'] | undefined,
+): Decoder<T> {
+  return {
+    fields: 0,
+    rest: 'text',
+    read(type, _fields, rest) {
+      const source = text(rest.data);
+      const body = source === undefined ? undefined : readBody(parse(source));
+      return body === undefined ? fault(BODY, type) : ({ type, body } as FrameOf<T>);
+    },
+  };
+}
+
+const DECODERS: { readonly [T in FrameType]: Decoder<T> } = {
+  m: data as Decoder<'m'>,
+  r: data as Decoder<'r'>,
+  t: {
+    fields: 2,
+    rest: 'payload',
+    read(type, [, a, b], rest) {
+      const n = number(a);
+      const topic = topicFromWire(b as string);
+      if (n === undefined || n === 0 || topic === undefined) return fault(FIELD, type);
+      return { type, n, topic, data: rest.data, binary: rest.binary };
+    },
+  },
+  v: { fields: 0, rest: 'payload', read: (type, _fields, rest) => ({ type, data: rest.data, binary: rest.binary }) },
+  hello: json<'hello'>(readHello),
+  welcome: json<'welcome'>(readWelcome),
+  resume: json<'resume'>(readResume),
+  resumed: json<'resumed'>(readResumed),
+  sub: {
+    fields: 3,
+    rest: 'none',
+    read(type, [, a, epoch, b]) {
+      const n = number(a);
+      const topic = topicFromWire(b as string);
+      if (n === undefined || !isId(epoch) || topic === undefined) return fault(FIELD, type);
+      return { type, n, epoch, topic };
+    },
+  },
+  unsub: {
+    fields: 1,
+    rest: 'none',
+    read(type, [, a]) {
+      const topic = topicFromWire(a as string);
+      return topic === undefined ? fault(FIELD, type) : { type, topic };
+    },
+  },
+  ack: {
+    fields: 1,
+    more: true,
+    rest: 'none',
+    read(type, [, a, ...list]) {
+      const ack = number(a);
+      if (ack === undefined || list.length > LIMITS.acksPerFrame) return fault(FIELD, type);
+      const topics: TopicAck[] = [];
+      for (const item of list) {
+        const at = item.lastIndexOf('=');
+        const topic = topicFromWire(item.slice(0, Math.max(at, 0)));
+        const offset = number(item.slice(at + 1));
+        if (topic === undefined || offset === undefined) return fault(FIELD, type);
+        topics.push({ topic, offset });
+      }
+      return { type, ack, topics };
+    },
+  },
+  gap: {
+    fields: 3,
+    more: true,
+    rest: 'none',
+    read(type, fields) {
+      const [, a, b, epoch, c] = fields;
+      const from = number(a);
+      const to = number(b);
+      const topic = c === undefined ? '' : topicFromWire(c);
+      if (from === undefined || to === undefined || !isId(epoch) || topic === undefined || fields.length > 5) {
+        return fault(FIELD, type);
+      }
+      return { type, from, to, epoch, topic };
+    },
+  },
+  ping: beat as Decoder<'ping'>,
+  pong: beat as Decoder<'pong'>,
+  pace: {
+    fields: 1,
+    rest: 'none',
+    read: (type, [, pace]) => (pace === 'foreground' || pace === 'background' ? { type, pace } : fault(FIELD, type)),
+  },
+  drain: {
+    fields: 2,
+    rest: 'none',
+    read(type, [, a, b]) {
+      const afterMs = number(a);
+      const withinMs = number(b);
+      return afterMs === undefined || withinMs === undefined ? fault(FIELD, type) : { type, afterMs, withinMs };
+    },
+  },
+  bye: {
+    fields: 1,
+    rest: 'text',
+    read(type, [, a], rest) {
+      const code = number(a);
+      const reason = text(rest.data);
+      // Codes that an application may close with (RFC 6455, section 7.4); 1005 stands for "no code".
+      const allowed = code === 1000 || code === 1005 || (code !== undefined && code >= 1001 && code <= 4999);
+      if (!allowed || reason === undefined || sizeOf(reason) > LIMITS.reasonBytes) return fault(FIELD, type);
+      return { type, code, reason };
+    },
+  },
+};
+
+/** Decimal digits without a leading zero, up to what a double holds exactly. */
+function number(field: string | undefined): number | undefined {
+  if (field === undefined || field.length > 16 || !/^(?:0|[1-9]\d*)$/.test(field)) return undefined;
+  const value = Number(field);
+  return value <= LIMITS.number ? value : undefined;
+}
+
+function textHeader(data: string): string | undefined {
+  const end = data.indexOf('\n');
+  return end < 0 || end > LIMITS.headerBytes ? undefined : data.slice(0, end);
+}
+
+function byteHeader(bytes: Uint8Array): string | undefined {
+  let header = '';
+  for (let i = 0; i < bytes.length && i <= LIMITS.headerBytes; i++) {
+    const byte = bytes[i] as number;
+    if (byte === LF) return header;
+    header += String.fromCharCode(byte);
+  }
+  return undefined;
+}
+
+function text(data: string | Uint8Array): string | undefined {
+  if (typeof data === 'string') return data;
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data);
+  } catch {
+    return undefined;
+  }
+}
+
+function parse(source: string): unknown {
+  try {
+    return JSON.parse(source);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A peer's text in an error of ours: short, and without anything that a terminal obeys. */
+const printable = (value: string): string => JSON.stringify(value.slice(0, 32)).replace(/[^ -~]/g, '?');

@@ -1,0 +1,144 @@
+import type { ErrorKind } from './error.js';
+
+/**
+ * The registry of coded errors, one export each so that a bundle carries only those it raises.
+ * docs/errors.md is generated from it and a test holds the two together.
+ */
+/* @__NO_SIDE_EFFECTS__ */
+function peer(code: ErrorKind['code'], what: string, fix: string): ErrorKind {
+  return { code, side: 'peer', retryable: false, what, fix };
+}
+/* @__NO_SIDE_EFFECTS__ */
+function caller(code: ErrorKind['code'], what: string, fix: string): ErrorKind {
+  return { code, side: 'caller', retryable: false, what, fix };
+}
+/* @__NO_SIDE_EFFECTS__ */
+function environment(code: ErrorKind['code'], what: string, fix: string): ErrorKind {
+  return { code, side: 'environment', retryable: true, what, fix };
+}
+
+// Frames that a peer got wrong. All of them close the transport with 4500.
+export const HEADER = peer('HF_HEADER', 'A frame has no valid header line.', 'Check the peer against PROTOCOL.md.');
+export const FRAME = peer('HF_FRAME', 'The type of a frame is unknown.', 'Check the protocol version of the peer.');
+export const FIELD = peer('HF_FIELD', 'A header field is malformed.', 'Check the peer against PROTOCOL.md.');
+export const BODY = peer('HF_BODY', 'The body of a control frame is malformed.', 'Check the peer against PROTOCOL.md.');
+export const STATE = peer(
+  'HF_STATE',
+  'A frame came in a state that forbids it.',
+  'Check the peer against PROTOCOL.md.',
+);
+export const ORDER = peer('HF_ORDER', 'A message number was skipped.', 'Report it: one of the two ends has a bug.');
+export const ACK = peer('HF_ACK', 'A message was acknowledged that was never sent.', 'Report it: the peer has a bug.');
+export const WINDOW = peer('HF_WINDOW', 'The peer sent more than its window allows.', 'Make the peer wait for acks.');
+export const TOO_LARGE = peer(
+  'HF_TOO_LARGE',
+  'A frame exceeds its size limit.',
+  'Send less in one message, or raise maxPayload.',
+);
+
+// How an attach or a session ends.
+export const FENCED = peer(
+  'HF_FENCED',
+  'A newer connection has taken this session over.',
+  'Nothing, if it was yours; else find who else holds the resume token.',
+);
+export const EXPIRED = peer(
+  'HF_EXPIRED',
+  'The session has ended, or was never known here.',
+  'Open a new one and load state afresh.',
+);
+export const UNAUTHORIZED = peer(
+  'HF_UNAUTHORIZED',
+  'The server refused the credentials.',
+  'Sign in again, then connect.',
+);
+export const ORIGIN = peer('HF_ORIGIN', 'The Origin is not on the allow-list.', 'Add it to allowedOrigins.');
+export const HANDSHAKE = environment(
+  'HF_HANDSHAKE',
+  'The first frame did not arrive in time.',
+  'Look for a proxy that buffers, or raise handshakeMs.',
+);
+export const SILENT = environment(
+  'HF_SILENT',
+  'Nothing was heard from the peer within deadMs.',
+  'Nothing: the client resumes. If it is frequent, look at the network.',
+);
+export const SLOW_WRITE = environment(
+  'HF_SLOW_WRITE',
+  'The network took no byte within writeMs.',
+  'Nothing: the client resumes. If it is frequent, look at the network.',
+);
+export const BUSY = environment(
+  'HF_BUSY',
+  'The server is at a limit of admission.',
+  'Wait for the hinted time; raise maxSessions or acceptsPerSecond if it lasts.',
+);
+export const STORE = environment(
+  'HF_STORE',
+  'The store did not answer.',
+  'Check the store; sessions go on by themselves.',
+);
+export const FAILED = environment(
+  'HF_FAILED',
+  'The server could not set the session up.',
+  'See the log of the server.',
+);
+
+// The client's own.
+export const BUFFER_FULL = caller(
+  'HF_BUFFER_FULL',
+  'The message was not accepted: too much waits to be sent.',
+  'Wait until bufferedAmount falls, or raise maxBufferedBytes.',
+);
+export const MESSAGE_TOO_LARGE = caller(
+  'HF_MESSAGE_TOO_LARGE',
+  'The message is larger than the server accepts.',
+  'Split it, or raise maxPayload of the server.',
+);
+export const UNREACHABLE = environment(
+  'HF_UNREACHABLE',
+  'No connection could be made within maxAttempts.',
+  'Check URL and network, or raise maxAttempts.',
+);
+export const OPTION = caller('HF_OPTION', 'An option has an impossible value.', 'Correct it.');
+
+// The server's own.
+export const TOPIC = caller(
+  'HF_TOPIC',
+  'The name of a topic is empty or too long.',
+  'Use at most 128 bytes, percent-encoded.',
+);
+export const TOPICS = caller(
+  'HF_TOPICS',
+  'The session follows too many topics.',
+  'Unsubscribe first, or use fewer topics.',
+);
+export const DATA = caller(
+  'HF_DATA',
+  'session.data is too large or is not JSON.',
+  'Keep plain values, and few of them.',
+);
+export const ENDED = caller(
+  'HF_ENDED',
+  'The session has ended or moved to another pod.',
+  'Send from the pod that holds it.',
+);
+export const BACKLOG = environment(
+  'HF_BACKLOG',
+  'More waits for the store than maxPendingBytes.',
+  'Check the store; slow the producer down.',
+);
+export const HANDLER = caller(
+  'HF_HANDLER',
+  'A message handler failed.',
+  'See the cause; the message counts as handled.',
+);
+export const EXECUTION = caller(
+  'HF_EXECUTION',
+  'A handler ran longer than executionMs.',
+  'Make it shorter, or raise executionMs.',
+);
+
+// The command's own.
+export const MODULE = caller('HF_MODULE', 'The module to serve cannot be used.', 'Export a default function.');
+export const STORE_URL = caller('HF_STORE_URL', 'The store is not known.', 'Use memory: or lmdb:PATH.');

@@ -1,0 +1,37 @@
+import type { AckClock } from './ack-clock.js';
+import type { Frame, FrameType } from './frames.js';
+import type { Liveness } from './liveness.js';
+import { mayCarry, phaseAfter, type Phase, type Sender } from './states.js';
+
+/** Names one transport; the driver that opens or accepts it chooses the number and never uses it twice in a session. */
+export type TransportId = number;
+
+/** What a machine knows of one transport: what was said on it, and, once it is attached, its two clocks. */
+export class Link {
+  readonly id: TransportId;
+  phase: Phase = 'open';
+  liveness: Liveness | undefined;
+  acks: AckClock | undefined;
+  /** When the phase of now has taken too long. */
+  limitMs: number | undefined;
+
+  constructor(id: TransportId, limitMs?: number) {
+    this.id = id;
+    this.limitMs = limitMs;
+  }
+
+  /** Notes a frame that was received or is about to be sent; false, and no change, if it must not be. */
+  carries(type: FrameType, sender: Sender): boolean {
+    if (!mayCarry(this.phase, type, sender)) return false;
+    this.phase = phaseAfter(this.phase, type);
+    return true;
+  }
+
+  get dueMs(): number {
+    return Math.min(this.limitMs ?? Infinity, this.liveness?.dueMs ?? Infinity, this.acks?.dueMs ?? Infinity);
+  }
+}
+
+/** Frames that carry the sender's cumulative acknowledgement. */
+export const carriesAck = (frame: Frame): boolean =>
+  frame.type === 'm' || frame.type === 'r' || frame.type === 'ack' || frame.type === 'ping' || frame.type === 'pong';

@@ -1,0 +1,448 @@
+import { AckClock } from './ack-clock.js';
+import { CLOSE, closeCodeOf, closeReason } from './close-codes.js';
+import { decode, encode, sizeOf } from './codec.js';
+import { Credit, InFlight } from './credit.js';
+import { isFault, type ErrorKind } from './error.js';
+import * as errors from './errors.js';
+import { Fifo } from './fifo.js';
+import type { Frame, FrameOf, Payload, ResumeBody, Window } from './frames.js';
+import { carriesAck, Link, type TransportId } from './link.js';
+import { Liveness } from './liveness.js';
+import type { Policy } from './policy.js';
+import { Reader } from './reader.js';
+import type { LogEntry, LogSlice, ServerOutput } from './server-output.js';
+import { next, SERVER_STATES, type ServerEvent, type ServerState } from './states.js';
+
+/** What the store knows of a session when a pod takes it on. */
+export interface ServerSessionState {
+  readonly id: string;
+  readonly watermark: number;
+  readonly stream: { readonly epoch: string; readonly end: number; readonly acked: number };
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly epoch: string;
+    readonly offset: number;
+    readonly end: number;
+  }[];
+  readonly closing?: { readonly code: number; readonly reason: string };
+}
+
+export interface ServerSessionOptions {
+  readonly pod: string;
+  readonly policy: Policy;
+  /** How long a client may take to answer a bye. */
+  readonly closeMs: number;
+  /** Makes the buffers of data frames. */
+  readonly allocate?: (length: number) => Uint8Array;
+}
+
+/**
+ * A pod's end of a session, without I/O. It numbers nothing and stores nothing: the log does. It holds a cursor over each of
+ * the session's streams and decides what to transmit, what to read, and what of the client's is new. Getters, handlers,
+ * commands and {@link poll} are used as with `ClientSession`.
+ */
+export class ServerSession {
+  readonly id: string;
+  readonly #options: ServerSessionOptions;
+  readonly #outputs = new Fifo<ServerOutput>();
+  readonly #readers = new Map<string, Reader>();
+  #state: ServerState = 'detached';
+  #link: Link | undefined;
+  #credit = new Credit({ messages: 1, bytes: 1 });
+  /** Highest message of the client that was given to the application. */
+  #received: number;
+  /** Highest one whose effects are committed. */
+  #watermark: number;
+  #uncommitted: InFlight;
+  #uncommittedCredit: Credit;
+  #closing: { readonly code: number; readonly reason: string } | undefined;
+  #saidBye = false;
+  #confirmed = true;
+  #rttMs: number | undefined;
+
+  constructor(state: ServerSessionState, options: ServerSessionOptions) {
+    this.id = state.id;
+    this.#options = options;
+    this.#received = state.watermark;
+    this.#watermark = state.watermark;
+    this.#closing = state.closing;
+    this.#uncommittedCredit = new Credit(options.policy.window);
+    this.#uncommitted = new InFlight(this.#uncommittedCredit);
+    this.#addReader('', state.stream.epoch, state.stream.acked, state.stream.end);
+    for (const { topic, epoch, offset, end } of state.topics) this.#addReader(topic, epoch, offset, end);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------ getters
+
+  get state(): ServerState {
+    return this.#state;
+  }
+
+  get transport(): TransportId | undefined {
+    return this.#link?.id;
+  }
+
+  get received(): number {
+    return this.#received;
+  }
+
+  get watermark(): number {
+    return this.#watermark;
+  }
+
+  get topics(): string[] {
+    return Array.from(this.#readers.keys()).filter((topic) => topic !== '');
+  }
+
+  get rttMs(): number | undefined {
+    return this.#rttMs;
+  }
+
+  get dueMs(): number {
+    return this.#link?.dueMs ?? Infinity;
+  }
+
+  poll(): ServerOutput | undefined {
+    return this.#outputs.shift();
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- attaching
+
+  /** The first transport of a new session. */
+  welcome(transport: TransportId, window: Window, token: string, nowMs: number): void {
+    const link = this.#begin(transport, window, nowMs);
+    const { pod, policy } = this.#options;
+    const epoch = this.#reader('').epoch;
+    this.#transmit(link, { type: 'welcome', body: { session: this.id, token, epoch, pod, policy } });
+    this.#pump();
+  }
+
+  /** The session was attached to anew, here: the store's word on its streams is newer than ours. */
+  refresh({ stream, topics }: Pick<ServerSessionState, 'stream' | 'topics'>): void {
+    const streams = [{ topic: '', epoch: stream.epoch, offset: stream.acked, end: stream.end }, ...topics];
+    const current = new Set(streams.map(({ topic }) => topic));
+    for (const topic of this.#readers.keys()) if (!current.has(topic)) this.#readers.delete(topic);
+    for (const { topic, epoch, offset, end } of streams) {
+      const reader = this.#readers.get(topic);
+      if (reader?.epoch === epoch) reader.grown(end);
+      else this.#addReader(topic, epoch, offset, end);
+    }
+  }
+
+  /** A transport has proved the session's token: it carries the session from the client's cursors on. */
+  resume(transport: TransportId, body: ResumeBody, token: string, nowMs: number): void {
+    const link = this.#begin(transport, body.window, nowMs);
+    this.#confirmed = false;
+    const cursors = new Map(body.topics.map(({ topic, epoch, offset }) => [topic, { epoch, offset }]));
+    cursors.set('', { epoch: body.epoch, offset: body.received });
+    for (const [topic, old] of this.#readers) {
+      const cursor = cursors.get(topic);
+      const known = cursor !== undefined && cursor.epoch === old.epoch && cursor.offset <= old.end;
+      const offset = known ? Math.max(cursor.offset, topic === '' ? 0 : old.acked) : cursor ? 0 : old.acked;
+      const reader = this.#addReader(topic, old.epoch, offset, old.end);
+      if (cursor && !known) reader.beginAnew();
+    }
+    const { pod, policy } = this.#options;
+    const session = this.#reader('');
+    const topics = Array.from(this.#readers, ([topic, { epoch, sent, end }]) => ({ topic, epoch, offset: sent, end }));
+    this.#transmit(link, {
+      type: 'resumed',
+      body: {
+        token,
+        epoch: session.epoch,
+        pod,
+        policy,
+        received: this.#watermark,
+        offset: session.sent,
+        end: session.end,
+        topics: topics.filter(({ topic }) => topic !== ''),
+      },
+    });
+    this.#pump();
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- handlers
+
+  handleData(transport: TransportId, data: string | Uint8Array, binary: boolean, nowMs: number): void {
+    const link = this.#link;
+    if (link?.id !== transport) return;
+    link.liveness?.heard(nowMs);
+    const frame = decode(data, binary);
+    if (isFault(frame)) return this.hangUp(frame.fault, frame.detail);
+    if (!link.carries(frame.type, 'client')) return this.hangUp(errors.STATE, frame.type);
+    if (!this.#confirmed) {
+      this.#confirmed = true;
+      this.#outputs.push({ type: 'confirm' });
+    }
+    this.#receive(link, frame, nowMs);
+    this.#pump();
+  }
+
+  handleLost(transport: TransportId, code: number, reason: string): void {
+    if (this.#link?.id === transport) this.#detach(code, reason);
+  }
+
+  handleTimeout(nowMs: number): void {
+    const link = this.#link;
+    if (!link) return;
+    if (link.limitMs !== undefined && nowMs >= link.limitMs) return this.hangUp(errors.SILENT);
+    if (link.liveness && nowMs >= link.liveness.dueMs) {
+      const pulse = link.liveness.check(nowMs);
+      if (pulse === 'dead') return this.hangUp(errors.SILENT);
+      if (pulse === 'ping') this.#transmit(link, { type: 'ping', stamp: Math.floor(nowMs), ack: this.#watermark });
+    }
+    if (link.acks?.dueMs !== undefined && nowMs >= link.acks.dueMs) {
+      this.#transmit(link, { type: 'ack', ack: this.#watermark, topics: [] });
+    }
+  }
+
+  /** The effects of all messages up to `watermark` are committed: they can be acknowledged. */
+  handleCommitted(watermark: number, nowMs: number): void {
+    if (watermark <= this.#watermark) return;
+    this.#link?.acks?.owe(watermark - this.#watermark, 0, nowMs);
+    this.#watermark = watermark;
+    this.#uncommitted.acked(watermark);
+  }
+
+  /** An entry was written to a stream just now: it goes out at once if it is next and the window is open. */
+  handleEntry(topic: string, entry: LogEntry): void {
+    const reader = this.#readers.get(topic);
+    if (!reader) return;
+    if (this.#link && reader.takes(entry)) this.#sendEntry(this.#link, topic, entry);
+    else this.handleGrown(topic, entry.offset);
+  }
+
+  /** A stream has grown, by another pod or in a way that only the log tells. */
+  handleGrown(topic: string, end: number): void {
+    this.#readers.get(topic)?.grown(end);
+    this.#pump();
+  }
+
+  /** The answer to a `read`. */
+  handleSlice(topic: string, slice: LogSlice): void {
+    const reader = this.#readers.get(topic);
+    const link = this.#link;
+    if (!reader || !link) return;
+    for (const step of reader.take(slice)) {
+      if (step.do === 'send') this.#sendEntry(link, topic, step.entry);
+      else this.#transmit(link, { type: 'gap', from: step.from, to: step.to, epoch: reader.epoch, topic });
+    }
+    this.#pump();
+  }
+
+  /** A read failed: it may be tried again. */
+  handleReadFailed(topic: string): void {
+    const reader = this.#readers.get(topic);
+    if (reader) reader.reading = false;
+  }
+
+  /** The session follows a topic from behind `offset`: committed. */
+  handleSubscribed(topic: string, epoch: string, offset: number): void {
+    if (this.#readers.has(topic)) return;
+    this.#addReader(topic, epoch, offset, offset);
+    if (this.#link) this.#transmit(this.#link, { type: 'sub', n: offset, epoch, topic });
+    this.#pump();
+  }
+
+  handleUnsubscribed(topic: string): void {
+    if (topic === '' || !this.#readers.delete(topic)) return;
+    if (this.#link) this.#transmit(this.#link, { type: 'unsub', topic });
+  }
+
+  /** The application has closed the session: committed. The client is told when it has everything that was sent before. */
+  handleClosing(code: number, reason: string, nowMs: number): void {
+    this.#closing ??= { code, reason };
+    if (this.#link) this.#link.limitMs = nowMs + this.#options.closeMs;
+    this.#pump();
+  }
+
+  /** The session is removed: its client is told, if it is there. */
+  handleEnded(): void {
+    const link = this.#link;
+    this.#step('end');
+    this.#link = undefined;
+    if (!link) return;
+    if (!this.#saidBye) this.#transmit(link, { type: 'bye', code: 1000, reason: '' });
+    this.#outputs.push({ type: 'hangup', transport: link.id, code: CLOSE.normal, reason: '' });
+  }
+
+  /** The session is another pod's now, or has expired. */
+  handleFenced(error: ErrorKind = errors.FENCED): void {
+    const link = this.#link;
+    this.#step('fence');
+    this.#link = undefined;
+    if (link)
+      this.#outputs.push({ type: 'hangup', transport: link.id, code: closeCodeOf(error), reason: closeReason(error) });
+  }
+
+  /** Whether the transport takes more: when it has too much to write, the rest stays in the log. */
+  handleWritable(writable: boolean): void {
+    this.#credit.paused = !writable;
+    if (writable) this.#pump();
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- commands
+
+  /** Sends past the log: to the client that is there now, or to nobody. Tells whether it went out. */
+  volatile(payload: Payload): boolean {
+    const link = this.#link;
+    if (!link || link.phase === 'leaving' || !this.#credit.allows(sizeOf(payload.data))) return false;
+    this.#transmit(link, { type: 'v', data: payload.data, binary: payload.binary });
+    return true;
+  }
+
+  /** Asks the client to attach elsewhere, at a random moment from `afterMs` on, within `withinMs`. */
+  drain(afterMs: number, withinMs: number): void {
+    if (this.#link) this.#transmit(this.#link, { type: 'drain', afterMs, withinMs });
+  }
+
+  /** Asks whether the client is there, when nothing is waiting to be heard anyway. */
+  ping(nowMs: number): void {
+    if (this.#link) this.#transmit(this.#link, { type: 'ping', stamp: Math.floor(nowMs), ack: this.#watermark });
+  }
+
+  /** Gives the transport up, for a reason; the session stays. */
+  hangUp(error: ErrorKind, detail = '', code = closeCodeOf(error)): void {
+    const link = this.#link;
+    if (!link) return;
+    this.#outputs.push({ type: 'hangup', transport: link.id, code, reason: closeReason(error) });
+    this.#detach(code, detail ? `${error.code} ${detail}` : error.code);
+  }
+
+  // ------------------------------------------------------------------------------------------------------------- frames
+
+  #receive(link: Link, frame: Frame, nowMs: number): void {
+    switch (frame.type) {
+      case 'm':
+      case 'r':
+        if (!this.#ackSession(frame.ack)) return;
+        return this.#arrived(link, frame, nowMs);
+      case 'ack':
+        if (!this.#ackSession(frame.ack)) return;
+        for (const { topic, offset } of frame.topics) {
+          const reader = this.#readers.get(topic);
+          // A topic that was left meanwhile is no news, an offset that was never sent is a fault.
+          if (reader && !this.#ackReader(topic, reader, offset)) return;
+        }
+        return;
+      case 'ping':
+        if (!this.#ackSession(frame.ack)) return;
+        return this.#transmit(link, { type: 'pong', stamp: frame.stamp, ack: this.#watermark });
+      case 'pong':
+        if (!this.#ackSession(frame.ack)) return;
+        this.#rttMs = Math.max(0, Math.floor(nowMs) - frame.stamp);
+        return;
+      case 'pace': {
+        const { pingMs, deadMs, backgroundPingMs, backgroundDeadMs } = this.#options.policy;
+        const background = { pingMs: backgroundPingMs, deadMs: backgroundDeadMs };
+        link.liveness?.setBeat(frame.pace === 'foreground' ? { pingMs, deadMs } : background, nowMs);
+        return;
+      }
+      case 'bye':
+        if (this.#saidBye) this.#outputs.push({ type: 'told' });
+        else this.#outputs.push({ type: 'bye', code: frame.code, reason: frame.reason });
+        return;
+      default:
+        return;
+    }
+  }
+
+  #arrived(link: Link, frame: FrameOf<'m' | 'r'>, nowMs: number): void {
+    if (link.phase === 'leaving') return;
+    if (frame.n <= this.#received) return link.acks?.owe(1, 0, nowMs);
+    if (frame.n !== this.#received + 1) return this.hangUp(errors.ORDER, `${frame.n}`);
+    const bytes = sizeOf(frame.data);
+    if (bytes > this.#options.policy.maxPayloadBytes) return this.hangUp(errors.TOO_LARGE, `${bytes}`);
+    if (!this.#uncommittedCredit.allows(bytes)) return this.hangUp(errors.WINDOW);
+    this.#uncommitted.sent(frame.n, bytes);
+    this.#received = frame.n;
+    const redelivered = frame.type === 'r';
+    this.#outputs.push({ type: 'deliver', n: frame.n, redelivered, data: frame.data, binary: frame.binary });
+  }
+
+  #ackSession(offset: number): boolean {
+    return this.#ackReader('', this.#reader(''), offset);
+  }
+
+  #ackReader(topic: string, reader: Reader, offset: number): boolean {
+    const before = reader.acked;
+    if (!reader.ack(offset)) {
+      this.hangUp(errors.ACK, `${offset}`);
+      return false;
+    }
+    if (reader.acked > before) this.#outputs.push({ type: 'acked', topic, offset });
+    return true;
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- delivery
+
+  #pump(): void {
+    const link = this.#link;
+    if (!link || link.phase === 'leaving') return;
+    for (const [topic, reader] of this.#readers) {
+      if (!reader.wantsRead) continue;
+      reader.reading = true;
+      const left = this.#credit.left;
+      this.#outputs.push({ type: 'read', topic, after: reader.sent, ...left });
+    }
+    const session = this.#reader('');
+    if (this.#closing && !this.#saidBye && session.sent >= session.end) {
+      this.#saidBye = true;
+      this.#transmit(link, { type: 'bye', code: this.#closing.code, reason: this.#closing.reason });
+    }
+  }
+
+  #sendEntry(link: Link, topic: string, { offset, data, binary }: LogEntry): void {
+    if (topic === '') this.#transmit(link, { type: 'm', n: offset, ack: this.#watermark, data, binary });
+    else this.#transmit(link, { type: 't', n: offset, topic, data, binary });
+  }
+
+  #transmit(link: Link, frame: Frame): void {
+    if (!link.carries(frame.type, 'server')) return;
+    if (carriesAck(frame)) link.acks?.paid();
+    const { data, binary } = encode(frame, this.#options.allocate);
+    this.#outputs.push({ type: 'transmit', transport: link.id, data, binary });
+  }
+
+  // -------------------------------------------------------------------------------------------------------------- state
+
+  #begin(transport: TransportId, window: Window, nowMs: number): Link {
+    if (this.#link) {
+      const { id } = this.#link;
+      this.#outputs.push({ type: 'hangup', transport: id, code: CLOSE.fenced, reason: closeReason(errors.FENCED) });
+    }
+    const { policy } = this.#options;
+    const link = new Link(transport);
+    link.phase = 'greeting';
+    link.liveness = new Liveness({ pingMs: policy.pingMs, deadMs: policy.deadMs }, nowMs);
+    link.acks = new AckClock(policy.ackMs, policy.window);
+    this.#link = link;
+    this.#credit = new Credit(window);
+    this.#saidBye = false;
+    for (const [topic, { epoch, acked, end }] of this.#readers) this.#addReader(topic, epoch, acked, end);
+    this.#step('attach');
+    return link;
+  }
+
+  #detach(code: number, reason: string): void {
+    this.#link = undefined;
+    this.#step('lost');
+    this.#outputs.push({ type: 'detached', code, reason });
+  }
+
+  #addReader(topic: string, epoch: string, offset: number, end: number): Reader {
+    const reader = new Reader(this.#credit, epoch, offset, end);
+    this.#readers.set(topic, reader);
+    return reader;
+  }
+
+  #reader(topic: string): Reader {
+    return this.#readers.get(topic) as Reader;
+  }
+
+  #step(event: ServerEvent): void {
+    const state = next(SERVER_STATES, this.#state, event);
+    if (state === undefined) throw new Error(`holdfast: ${event} in state ${this.#state}`);
+    this.#state = state;
+  }
+}
