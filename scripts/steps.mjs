@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 
 /**
  * One named step of a check, and what it counted. A step without tests of its own counts as one.
- * @typedef {{ passed: number, failed: number }} Count
+ * @typedef {{ passed: number, failed: number, skipped?: string[] }} Count
  * @typedef {{ name: string, run: () => Promise<Count> }} Step
  * @typedef {Count & { name: string, ms: number }} Result
  */
@@ -82,8 +82,15 @@ export function vitestStep(project, extraArgs = []) {
  */
 function readCount(file) {
   try {
-    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(file, 'utf8'));
-    return { passed: numPassedTests, failed: numFailedTests };
+    const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(file, 'utf8'));
+    /** @type {{ fullName: string, status: string }[]} */
+    const tests = testResults.flatMap(
+      (/** @type {{ assertionResults: unknown }} */ { assertionResults }) => assertionResults,
+    );
+    const skipped = tests
+      .filter(({ status }) => status !== 'passed' && status !== 'failed')
+      .map(({ fullName }) => fullName);
+    return { passed: numPassedTests, failed: numFailedTests, skipped };
   } catch {
     return { passed: 0, failed: 0 };
   }
