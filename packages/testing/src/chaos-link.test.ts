@@ -5,6 +5,7 @@ import type { Direction, LinkPlan } from './faults.js';
 import { announceSeed, randomSeed, seededRandom } from './random.js';
 import { settle, TcpPeers } from './tcp-peers.fixture.js';
 import { until } from './until.js';
+import { VirtualClock } from './virtual-clock.js';
 
 let peers: TcpPeers;
 afterEach(() => peers.close());
@@ -195,5 +196,16 @@ describe('a black hole', () => {
     server.socket[method]();
     await link.ended;
     expect(link.bytesSwallowed).toBe(13);
+  });
+
+  it('swallows an end that was still waiting to be passed on', async () => {
+    const { client, server, link } = await connected({ up: { delayMs: 1000 } }, { clock: new VirtualClock() });
+    client.socket.end('bye');
+    await until(() => link.bytesWaiting === 3);
+    await settle();
+    link.inject('blackHole');
+    server.socket.end();
+    expect(await link.ended).toBe('client closed');
+    expect([link.bytesUp, link.bytesSwallowed]).toEqual([0, 3]);
   });
 });

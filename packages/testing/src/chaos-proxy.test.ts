@@ -27,11 +27,15 @@ describe('ChaosProxy', () => {
 
   it('plans each link by its index and a random stream of its own, the same for the same seed', async () => {
     const drawn: number[][] = [];
-    for (const seed of [5, 5, 6]) {
+    for (const [seed, extraDraws] of [
+      [5, 0],
+      [5, 3],
+      [6, 0],
+    ] as const) {
       const numbers: number[] = [];
       const plan: ChaosProxyOptions['plan'] = (index, random) => {
-        for (let extra = 0; extra < index; extra++) random();
         numbers.push(index, random.int(0, 1_000_000));
+        for (let draws = 0; draws < extraDraws; draws++) random();
         return {};
       };
       const peers = await start({ seed, plan });

@@ -42,7 +42,11 @@ describe('until', () => {
   it('looks once more when the time is up, so that a stalled event loop fails nothing', async () => {
     const clock = new VirtualClock();
     let ready = false;
-    const waiting = until(() => ready, { timeoutMs: 20, everyMs: 1000, clock });
+    const slowly = async (): Promise<boolean> => {
+      for (let turns = 0; turns < 20; turns++) await undefined;
+      return ready;
+    };
+    const waiting = until(slowly, { timeoutMs: 20, everyMs: 1000, clock });
     clock.setTimeout(() => (ready = true), 19);
     await clock.advanceAsync(20);
     expect(await waiting).toBe(true);
