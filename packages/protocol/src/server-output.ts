@@ -21,6 +21,8 @@ export type ServerOutput =
   | { readonly type: 'acked'; readonly topic: string; readonly offset: number }
   /** The transport is gone, the session is not. */
   | { readonly type: 'detached'; readonly code: number; readonly reason: string }
+  /** The client has answered a ping. */
+  | { readonly type: 'pong' }
   /** The client wants to end the session: commit all that it has said, then call `handleEnded`. */
   | { readonly type: 'bye'; readonly code: number; readonly reason: string }
   /** The client has heard that the application has closed the session: it can be removed. */

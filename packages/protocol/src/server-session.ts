@@ -331,6 +331,7 @@ export class ServerSession {
       case 'pong':
         if (!this.#ackSession(frame.ack)) return;
         this.#rttMs = Math.max(0, Math.floor(nowMs) - frame.stamp);
+        this.#outputs.push({ type: 'pong' });
         return;
       case 'pace': {
         const { pingMs, deadMs, backgroundPingMs, backgroundDeadMs } = this.#options.policy;
