@@ -9,6 +9,8 @@ export type ClientOutput =
   | ({ readonly type: 'transmit'; readonly transport: TransportId } & Payload)
   /** Close the transport and forget it; do not wait for its close event. */
   | { readonly type: 'hangup'; readonly transport: TransportId; readonly code: number; readonly reason: string }
+  /** Begin the closing handshake of a plain transport and report its close: there is no session whose end could be told. */
+  | { readonly type: 'shut'; readonly transport: TransportId; readonly code: number; readonly reason: string }
   | { readonly type: 'open'; readonly transport: TransportId }
   | ({ readonly type: 'message'; readonly topic?: string } & Payload)
   | { readonly type: 'recovering'; readonly code: number; readonly reason: string }

@@ -156,15 +156,11 @@ export class ClientSession {
   /** Ends the session once everything accepted has been sent, or after the limit. */
   close(code: number, reason: string, nowMs: number): void {
     if (this.#state === 'closing' || this.#state === 'closed') return;
-    if (this.#plain !== undefined) {
-      this.#step('close');
-      this.#outputs.push({ type: 'hangup', transport: this.#plain, code, reason });
-      return;
-    }
     if (this.#state === 'connecting') return this.#finish('close', 1006, '', false);
     this.#step('close');
     this.#closing = { code, reason, limitMs: nowMs + this.#options.limits.closeMs };
-    this.#pump(nowMs);
+    if (this.#plain !== undefined) this.#outputs.push({ type: 'shut', transport: this.#plain, code, reason });
+    else this.#pump(nowMs);
   }
 
   // ----------------------------------------------------------------------------------------------------------- handlers
@@ -173,7 +169,10 @@ export class ClientSession {
   handleOpen(transport: TransportId, holdfast: boolean, nowMs: number): void {
     const candidate = this.#connector.candidate;
     if (candidate?.id !== transport) return;
-    if (!holdfast && this.#identity) return this.#attemptFailed(CLOSE.protocol, '', nowMs);
+    if (!holdfast && this.#identity) {
+      this.#hangUp(transport, CLOSE.normal);
+      return this.#attemptFailed(1006, '', nowMs);
+    }
     const opened = this.#connector.opened(holdfast, nowMs + this.#options.limits.handshakeMs, nowMs);
     if (opened === 'degrade') this.#degrade(this.#connector.accept().id);
     if (opened === 'greet') this.#greet(candidate);
@@ -287,10 +286,9 @@ export class ClientSession {
   }
 
   #attemptFailed(code: number, reason: string, nowMs: number, retryMs?: number): void {
-    const wasGreeted = this.#connector.candidate?.phase !== 'open';
     const spare = this.#connector.failed(nowMs, !this.#identity);
     if (spare) return this.#believe(spare);
-    const verdict = wasGreeted ? verdictOf(code) : 'resume';
+    const verdict = verdictOf(code);
     if (verdict === 'anew' || verdict === 'never') return this.#refused(code, reason);
     if (this.#dialer.failuresInARow >= this.#options.maxAttempts) {
       this.#outputs.push({
@@ -446,6 +444,8 @@ export class ClientSession {
 
   /** Makes the candidate the transport of the session. */
   #attach(policy: Policy, received: number, nowMs: number): boolean {
+    const spare = this.#connector.takeSpare();
+    if (spare) this.#hangUp(spare.id, CLOSE.normal);
     const link = this.#connector.accept();
     link.limitMs = undefined;
     this.#policy = policy;
@@ -551,8 +551,10 @@ export class ClientSession {
   #finish(event: ClientEvent, code: number, reason: string, wasClean: boolean): void {
     this.#step(event);
     for (const id of this.#connector.stop()) this.#hangUp(id, CLOSE.normal);
-    if (this.#link) this.#hangUp(this.#link.id, CLOSE.normal);
+    const transport = this.#link?.id ?? this.#plain;
+    if (transport !== undefined) this.#hangUp(transport, CLOSE.normal);
     this.#link = undefined;
+    this.#plain = undefined;
     this.#outputs.push({ type: 'close', code, reason, wasClean });
   }
 
