@@ -178,11 +178,12 @@ export class ChaosProxy extends EventEmitter<{ link: [ChaosLink]; end: [ChaosLin
 
   /** Destroys every link and stops listening. */
   async close(): Promise<void> {
+    const server = this.#server;
     this.refuse('stopListening');
     this.#clock.clearTimeout(this.#onlineTimer);
-    const { links } = this;
-    for (const link of links) link.destroy();
-    await Promise.all(links.map((link) => link.ended));
+    for (const link of this.#links) link.destroy();
+    if (server !== undefined) await once(server, 'close');
+    await Promise.all(this.links.map((link) => link.ended));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
