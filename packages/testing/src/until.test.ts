@@ -43,7 +43,7 @@ describe('until', () => {
     const clock = new VirtualClock();
     let ready = false;
     const slowly = async (): Promise<boolean> => {
-      for (let turns = 0; turns < 20; turns++) await undefined;
+      for (let turns = 0; turns < 20; turns++) await Promise.resolve();
       return ready;
     };
     const waiting = until(slowly, { timeoutMs: 20, everyMs: 1000, clock });
