@@ -112,6 +112,11 @@ export class ClientSession {
     return this.#outbox.unsentBytes;
   }
 
+  /** The largest message that {@link send} accepts: what the server has stated, or no bound for a plain server. */
+  get maxPayloadBytes(): number {
+    return this.#plain === undefined ? this.#policy.maxPayloadBytes : Infinity;
+  }
+
   /** When {@link handleTimeout} wants to be called; Infinity for not at all. */
   get dueMs(): number {
     if (this.#state === 'closed') return Infinity;
