@@ -1,1 +1,38 @@
-export {};
+export { HoldfastError } from '@holdfast/protocol';
+export { applyBatch, endSession } from './apply.js';
+export type { Cursor, Ledger, Log, SessionRecord, TopicRecord } from './ledger.js';
+export { newEpoch } from './memory-log.js';
+export { MemoryStore, type MemoryStoreOptions } from './memory.js';
+export { ageLimit, expiryOf, hasLapsed, type Lease, overflows, renewLease, retentionOf, type Tokens } from './rules.js';
+export {
+  DEFAULT_RETENTION,
+  sessionStream,
+  topicStream,
+  type Batch,
+  type BatchResult,
+  type Claim,
+  type Closing,
+  type Content,
+  type Effect,
+  type EffectResult,
+  type Entry,
+  type Guard,
+  type NewSession,
+  type Part,
+  type PartResult,
+  type ReadLimit,
+  type Refusal,
+  type Retention,
+  type SessionState,
+  type Slice,
+  type Store,
+  type StoreStats,
+  type StreamKey,
+  type StreamState,
+  type Subscription,
+  type Tail,
+  type TokenHash,
+  type Wake,
+} from './store.js';
+export { Tails } from './tails.js';
+export { adoptSession, attachSession, type Facts, stateOf } from './takeover.js';

@@ -22,27 +22,39 @@ export interface Store {
   /** Applies a batch, all parts that are not fenced, in order and atomically: after a crash either all of it is there or none. */
   commit(batch: Batch): Promise<BatchResult>;
 
-  /** Reads a stream from just behind `after`. A stream that nobody has written to yet is made, so that it has an epoch. */
+  /**
+   * Reads a stream from just behind `after`. A topic that nobody has written to yet is made, so that it has an epoch. The stream
+   * of a session that is not there is empty, with epoch ''.
+   */
   read(stream: StreamKey, after: number, limit: ReadLimit): Promise<Slice>;
 
   /**
    * Calls `listener` with what other pods have done to the streams that this tail follows and to the sessions that this pod
-   * owned. A wake-up may be late, merged with others or lost: it says where to look, and offsets tell what is missing.
+   * owned. A wake-up may be late, merged with others or lost: it says where to look, and offsets tell what is missing. Of a
+   * session's stream the pod that owns the session is told. The listener is never called from within another call.
    */
   tail(pod: string, listener: (wake: Wake) => void): Tail;
 
-  /** Says that the pod is alive until `untilMs`. A pod whose lease has lapsed loses its sessions to whoever adopts them. */
+  /**
+   * Says that the pod is alive until `untilMs`. A pod whose lease has lapsed loses its sessions to whoever adopts them. The name
+   * of a pod is that of one run of one process: one that starts anew takes a new name, or its old sessions look alive.
+   */
   lease(pod: string, untilMs: number): Promise<void>;
 
   /**
-   * Takes over at most `limit` sessions whose pod's lease has lapsed, each with a raised epoch, and returns them. A pod that
-   * stops in order lets its lease lapse at once with `lease(pod, 0)`.
+   * Takes over at most `limit` sessions whose pod's lease has lapsed, each with a raised epoch, and returns them. Their transports
+   * went with their pod, so one that was attached counts as detached from now on. A pod that stops in order lets its lease lapse
+   * at once with `lease(pod, 0)`. A pod that never took a lease has none that lapses.
    */
   adopt(pod: string, nowMs: number, limit: number): Promise<SessionState[]>;
 
   /**
    * Removes at most `limit` sessions that have been without a transport for longer than their life, and what retention no
    * longer keeps of any stream. Returns the ids of the sessions. Every pod may call it at any time.
+   *
+   * A life runs from when the transport was lost; for one that is attached, from the latest time that any lease of its pod ran
+   * to, or from the attach if that is later. A topic that has had neither entries nor followers for `ageMs` is forgotten, epoch
+   * and all.
    */
   expire(nowMs: number, limit: number): Promise<string[]>;
 
@@ -140,7 +152,9 @@ export interface Guard {
 
 /**
  * What belongs together: a message of a session with the effects of its handler. Where the guard is not current the whole
- * part is refused. Without a guard (a timer of the application, an HTTP handler) the effects stand for themselves.
+ * part is refused. Without a guard (a timer of the application, an HTTP handler) the effects stand for themselves, and the other
+ * fields, which are about the session of the guard, are ignored. Watermark and cursors move forward only, and cursors at most to
+ * the end of their stream.
  */
 export interface Part {
   readonly guard?: Guard;
@@ -158,7 +172,13 @@ export interface Part {
   readonly effects: readonly Effect[];
 }
 
-/** A change to a session is guarded by the epoch of *that* session, also when the handler of another one made it. */
+/**
+ * A change to a session is guarded by the epoch of *that* session, also when the handler of another one made it.
+ *
+ * `send`: refused once the session is closing. `subscribe`: from the end of the topic as it is at this point of the batch, so that
+ * what is published later in the same batch is received; made twice, it keeps the older cursor. `unsubscribe`: no error where there
+ * is nothing to end. `close`: the first one counts.
+ */
 export type Effect =
   | ({ readonly type: 'send' } & Guard & Content)
   | ({ readonly type: 'publish'; readonly topic: string } & Content)
@@ -209,7 +229,10 @@ export interface Entry extends Content {
 export interface Wake {
   /** Streams that have grown, and their new ends. */
   readonly streams: ReadonlyMap<StreamKey, number>;
-  /** Sessions that have a newer attachment epoch than the one given to this pod, or have ended. */
+  /**
+   * Sessions that this pod has lost: another has attached or adopted them, or they have ended. `epoch` is the one that is over;
+   * a pod that has got the session again since then holds a newer one.
+   */
   readonly fenced: readonly Guard[];
 }
 
