@@ -142,3 +142,27 @@ export const EXECUTION = caller(
 // The command's own.
 export const MODULE = caller('HF_MODULE', 'The module to serve cannot be used.', 'Export a default function.');
 export const STORE_URL = caller('HF_STORE_URL', 'The store is not known.', 'Use memory: or lmdb:PATH.');
+
+// The stores' own.
+export const SESSION_EXISTS = caller('HF_SESSION_EXISTS', 'A session with this id exists.', 'Draw ids at random.');
+export const STORE_CLOSED = caller('HF_STORE_CLOSED', 'The store has been closed.', 'Open it again.');
+export const STORE_FULL = environment(
+  'HF_STORE_FULL',
+  'The store has no room; the batch was not applied.',
+  'Raise mapBytes or free the disk, or lower the retention.',
+);
+export const STORE_FOREIGN = caller(
+  'HF_STORE_FOREIGN',
+  'The directory holds something else than a holdfast store.',
+  'Give an empty directory, or one that does not exist.',
+);
+export const STORE_NEWER = caller(
+  'HF_STORE_NEWER',
+  'The store was written by a newer version of holdfast.',
+  'Upgrade this one, or give another directory.',
+);
+export const STORE_CORRUPT = caller(
+  'HF_STORE_CORRUPT',
+  'The files of the store are damaged.',
+  'Move the directory away and start with an empty one; clients are told what was lost.',
+);
