@@ -1,0 +1,201 @@
+import { errors, HoldfastError } from '@holdfast/protocol';
+import type { Batch, Effect, EffectResult, Guard, Part, PartResult, Store } from '@holdfast/store';
+import type { Clock } from './clock.js';
+
+/** Whoever a write is made for: it knows the epoch under which the write may be made when the time comes. */
+export interface Writer {
+  readonly id: string;
+  readonly epoch: number;
+}
+
+/** An application's word on how a write of its own ended. */
+export type Done = (error?: Error) => void;
+
+/** What the committer adds to an effect: whose session it changes, and who waits for it. */
+interface Pending {
+  /** The session that is changed; its epoch is filled in when the batch is made, not before. */
+  readonly to?: Writer;
+  readonly done?: Done;
+}
+
+export type PendingEffect = Effect & Pending;
+
+/** What a writer did that belongs together. */
+export interface PendingPart extends Mutable<Omit<Part, 'effects'>> {
+  readonly writer?: Writer;
+  readonly effects: PendingEffect[];
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Learns what the store made of each part, in order. */
+export interface CommitListener {
+  committed(part: PendingPart, result: PartResult): void;
+  /** The batch is through: what was gathered can go out. */
+  turnDone(): void;
+  /** The store fails (true), or works again (false). */
+  troubled(troubled: boolean, cause?: unknown): void;
+}
+
+/** Waits between attempts while the store fails. */
+const RETRY_MIN_MS = 50;
+const RETRY_MAX_MS = 2_000;
+
+/**
+ * Group commit: all that a pod does in one turn of its event loop goes to the store as one atomic batch, and one batch is under
+ * way at a time, so that the order of turns is the order of the store. A batch that fails is tried again until it is through.
+ *
+ * Attaches take their turn between batches ({@link between}): no batch is under way with an epoch that an attach of our own is
+ * about to make old.
+ */
+export class Committer {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #pod: string;
+  readonly #maxPendingBytes: number;
+  readonly #listener: CommitListener;
+  #parts: PendingPart[] = [];
+  #pendingBytes = 0;
+  #between: (() => Promise<void>)[] = [];
+  #scheduled = false;
+  #running = false;
+  /** The part that a handler of now adds its effects to. */
+  #current: PendingPart | undefined;
+  #idleWaiters: (() => void)[] = [];
+
+  constructor(options: { store: Store; clock: Clock; pod: string; maxPendingBytes: number; listener: CommitListener }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#pod = options.pod;
+    this.#maxPendingBytes = options.maxPendingBytes;
+    this.#listener = options.listener;
+  }
+
+  /** Runs the handler of a message: what it does at once commits with the message. If it throws, none of it does. */
+  within(writer: Writer, watermark: number, handler: () => void): void {
+    const part = this.#part(writer);
+    const before = part.effects.length;
+    part.watermark = watermark;
+    this.#current = part;
+    try {
+      handler();
+    } catch (error) {
+      for (const { done } of part.effects.splice(before)) done?.(new HoldfastError(errors.HANDLER));
+      throw error;
+    } finally {
+      this.#current = undefined;
+    }
+  }
+
+  /** Adds an effect to the handler that runs now, or to the turn. */
+  effect(effect: PendingEffect): void {
+    this.#charge(effect);
+    (this.#current ?? this.#part()).effects.push(effect);
+  }
+
+  /** Adds what belongs together and was gathered elsewhere. */
+  add(part: PendingPart): void {
+    for (const effect of part.effects) this.#charge(effect);
+    this.#parts.push(part);
+    this.#schedule();
+  }
+
+  /** Notes something about a session that is no effect of the application's. */
+  note(writer: Writer, change: Partial<Omit<PendingPart, 'writer' | 'effects' | 'watermark'>>): void {
+    Object.assign(this.#part(writer), change);
+  }
+
+  /** Runs when no batch is under way; the next batch waits for it. */
+  between<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#between.push(() => work().then(resolve, reject));
+      this.#schedule();
+    });
+  }
+
+  /** Resolves when all that was added until now is through. */
+  async idle(): Promise<void> {
+    if (!this.#running && this.#parts.length === 0 && this.#between.length === 0) return;
+    await new Promise<void>((resolve) => this.#idleWaiters.push(resolve));
+  }
+
+  /** The part of this writer, which is the last one if that is where it is: order between writers is kept. */
+  #part(writer?: Writer): PendingPart {
+    this.#schedule();
+    const last = this.#parts.at(-1);
+    if (last && last.writer === writer && last.end === undefined) return last;
+    const part: PendingPart = { writer, effects: [] };
+    this.#parts.push(part);
+    return part;
+  }
+
+  #charge(effect: PendingEffect): void {
+    if (effect.type !== 'send' && effect.type !== 'publish') return;
+    if (this.#pendingBytes + effect.data.length > this.#maxPendingBytes) throw new HoldfastError(errors.BACKLOG);
+    this.#pendingBytes += effect.data.length;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#running) return;
+    this.#scheduled = true;
+    this.#clock.endOfTurn(() => {
+      this.#scheduled = false;
+      void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#parts.length > 0 || this.#between.length > 0) {
+      if (this.#between.length > 0) {
+        const work = this.#between;
+        this.#between = [];
+        await Promise.all(work.map((run) => run()));
+      }
+      if (this.#parts.length > 0) await this.#commit();
+    }
+    this.#running = false;
+    const waiters = this.#idleWaiters;
+    this.#idleWaiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  async #commit(): Promise<void> {
+    const parts = this.#parts;
+    this.#parts = [];
+    this.#pendingBytes = 0;
+    for (const part of parts) stampEpochs(part);
+    const results = await this.#untilDone({ pod: this.#pod, nowMs: this.#clock.wallMs(), parts });
+    for (const [i, part] of parts.entries()) this.#listener.committed(part, results[i] as PartResult);
+    this.#listener.turnDone();
+  }
+
+  async #untilDone(batch: Batch): Promise<readonly PartResult[]> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const { parts } = await this.#store.commit(batch);
+        if (attempt > 0) this.#listener.troubled(false);
+        return parts;
+      } catch (cause) {
+        if (attempt === 0) this.#listener.troubled(true, cause);
+        await this.#pause(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt));
+      }
+    }
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.setTimeout(resolve, delayMs));
+  }
+}
+
+/** Writes down under which epochs the part is made: those of now, as the last attach has left them. */
+function stampEpochs(part: PendingPart): void {
+  if (part.writer) part.guard = { session: part.writer.id, epoch: part.writer.epoch };
+  for (const effect of part.effects) {
+    if (effect.to) (effect as Mutable<Guard>).epoch = effect.to.epoch;
+  }
+}
+
+/** The result of an effect, or the error that its caller gets. */
+export const effectError = (result: EffectResult): Error | undefined =>
+  result === 'fenced' ? new HoldfastError(errors.ENDED) : undefined;

@@ -1,0 +1,96 @@
+import { errors, HoldfastError, type Payload } from '@holdfast/protocol';
+import type { PendingEffect } from './committer.js';
+import type { PodContext, PodSession } from './pod-session.js';
+import { Transaction, type Handler } from './transaction.js';
+
+/** A message of the client on its way to the application. */
+export interface Delivery extends Payload {
+  readonly n: number;
+  readonly redelivered: boolean;
+}
+
+/**
+ * Messages of one session, handed to the application one at a time and in order. What a handler does at once commits with the
+ * message; an asynchronous handler has a transaction for that, and the next message waits until it is through. The queue is
+ * bounded by the window: the watermark stands still while messages wait, and the client stops sending.
+ */
+export class InboundQueue {
+  readonly #session: PodSession;
+  readonly #context: PodContext;
+  #waiting: Delivery[] = [];
+  #handler: Handler | undefined;
+  #paused = false;
+  #busy = false;
+  #finishing = false;
+
+  constructor(session: PodSession, context: PodContext) {
+    this.#session = session;
+    this.#context = context;
+  }
+
+  set handler(handler: Handler | undefined) {
+    this.#handler = handler;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  set paused(paused: boolean) {
+    this.#paused = paused;
+    this.#pump();
+  }
+
+  push(delivery: Delivery): void {
+    this.#waiting.push(delivery);
+    this.#pump();
+  }
+
+  /** The client says no more: tell the session when all is handled. */
+  finish(): void {
+    this.#finishing = true;
+    this.#pump();
+  }
+
+  clear(): void {
+    this.#waiting = [];
+  }
+
+  #pump(): void {
+    while (this.#waiting.length > 0 && !this.#paused && !this.#busy && !this.#session.gone) {
+      const delivery = this.#waiting.shift() as Delivery;
+      if (this.#handler) void this.#handle(this.#handler, delivery);
+      else this.#emit(delivery);
+    }
+    if (this.#finishing && this.#waiting.length === 0 && !this.#busy) this.#session.inboundDone();
+  }
+
+  #emit(delivery: Delivery): void {
+    try {
+      this.#context.committer.within(this.#session, delivery.n, () => this.#session.view?.handleMessage(delivery));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  async #handle(handler: Handler, delivery: Delivery): Promise<void> {
+    this.#busy = true;
+    const transaction = new Transaction(this.#session, delivery, this.#context);
+    let effects: PendingEffect[] = [];
+    try {
+      effects = await transaction.run(handler);
+    } catch (error) {
+      this.fail(error);
+    }
+    // A message that failed counts as handled: handed out again and again, it would fail for ever.
+    if (!this.#session.gone) this.#context.committer.add({ writer: this.#session, watermark: delivery.n, effects });
+    this.#busy = false;
+    this.#pump();
+  }
+
+  /** Something of the application's failed. */
+  fail(cause: unknown): void {
+    const error = cause instanceof HoldfastError ? cause : new HoldfastError(errors.HANDLER, String(cause), { cause });
+    if (!this.#session.view?.handleFailed(error)) this.#context.handlerFailed(error, this.#session);
+  }
+}

@@ -1,0 +1,94 @@
+import type { IncomingMessage } from 'node:http';
+import { DEFAULT_POLICY, errors, HoldfastError, LIMITS, type Policy } from '@holdfast/protocol';
+import type { Store } from '@holdfast/store';
+import type { ServerOptions as WsServerOptions } from 'ws';
+import { DEFAULT_ADMISSION, type AdmissionOptions } from './admission.js';
+import { systemClock, type Clock } from './clock.js';
+import type { KeepaliveOptions } from './keepalive.js';
+
+/** The options of `ws`'s WebSocketServer, and those of the sessions on top. */
+export interface ServerOptions extends Omit<WsServerOptions, 'WebSocket'> {
+  /** Where sessions and messages are kept. Default: in the memory of this process, so that they end with it. */
+  store?: Store;
+  /** Name of this process among those that share the store; at most 64 of `A-Za-z0-9_.:-`. Default: a random one. */
+  pod?: string;
+  /** The numbers that clients are told; see `Policy` for units and defaults. `maxPayload` sets `maxPayloadBytes`. */
+  policy?: Partial<Policy>;
+  /** Bounds of admission; see `AdmissionOptions`. */
+  admission?: Partial<AdmissionOptions>;
+  /** RFC 6455 pings of clients without holdfast.v1; see `KeepaliveOptions`. */
+  keepalive?: Partial<KeepaliveOptions>;
+  /**
+   * Origins that browsers may connect from, as `https://app.example.com`. Default: the host that the request was sent to. `'*'`
+   * lets every page of the web connect as whoever looks at it. Clients that send no Origin are not browsers and not checked.
+   */
+  allowedOrigins?: readonly (string | RegExp)[] | '*';
+  /** Longest wait for the first frame, in milliseconds. Default 15,000. */
+  handshakeMs?: number;
+  /** Longest wait for an answer to a bye, in milliseconds. Default 10,000. */
+  closeMs?: number;
+  /** A write that the network does not take for this long ends a transport, in milliseconds. Default 10,000. */
+  writeMs?: number;
+  /** Longest run of an asynchronous handler, in milliseconds. Default 300,000. */
+  executionMs?: number;
+  /** How long sessions stay with a pod that is not heard of, in milliseconds. Default 10,000. */
+  leaseMs?: number;
+  /** Bound on what waits for the store, in bytes; `send` and `publish` throw HF_BACKLOG beyond it. Default 64 MiB. */
+  maxPendingBytes?: number;
+  /**
+   * Checks the `auth` string that a client presents in its first frame, at every attach. Default: none is asked for.
+   * `verifyClient` is called at every attach as well.
+   */
+  authenticate?: (auth: string | undefined, request: IncomingMessage) => boolean | Promise<boolean>;
+  /** For tests. */
+  clock?: Clock;
+}
+
+/** The options of sessions with their defaults. */
+export interface SessionOptions {
+  readonly policy: Policy;
+  readonly admission: AdmissionOptions;
+  readonly handshakeMs: number;
+  readonly closeMs: number;
+  readonly writeMs: number;
+  readonly executionMs: number;
+  readonly leaseMs: number;
+  readonly maxPendingBytes: number;
+  readonly clock: Clock;
+}
+
+export function sessionOptions(options: ServerOptions): SessionOptions {
+  const policy: Policy = {
+    ...DEFAULT_POLICY,
+    ...(options.maxPayload !== undefined && { maxPayloadBytes: options.maxPayload }),
+    ...options.policy,
+  };
+  const times = {
+    handshakeMs: options.handshakeMs ?? 15_000,
+    closeMs: options.closeMs ?? 10_000,
+    writeMs: options.writeMs ?? 10_000,
+    executionMs: options.executionMs ?? 300_000,
+    leaseMs: options.leaseMs ?? 10_000,
+    maxPendingBytes: options.maxPendingBytes ?? 67_108_864,
+  };
+  for (const [name, value] of Object.entries({ ...policy, ...policy.window, ...times })) {
+    if (typeof value === 'number') positive(name, value);
+  }
+  if (policy.deadMs <= policy.pingMs) throw new HoldfastError(errors.OPTION, 'deadMs must be more than pingMs');
+  if (policy.backgroundDeadMs <= policy.backgroundPingMs) {
+    throw new HoldfastError(errors.OPTION, 'backgroundDeadMs must be more than backgroundPingMs');
+  }
+  return {
+    policy,
+    admission: { ...DEFAULT_ADMISSION, ...options.admission },
+    ...times,
+    clock: options.clock ?? systemClock,
+  };
+}
+
+function positive(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value <= 0) throw new HoldfastError(errors.OPTION, `${name} is ${value}`);
+}
+
+/** What `ws` must accept so that our own limit, which knows the header, is the one that counts. */
+export const wsMaxPayload = (policy: Policy): number => policy.maxPayloadBytes + LIMITS.headerBytes;

@@ -1,0 +1,290 @@
+import { EventEmitter } from 'node:events';
+import { errors, HoldfastError, LIMITS } from '@holdfast/protocol';
+import type { SessionState } from '@holdfast/store';
+import { WebSocket as Ws } from 'ws';
+import type { Done, PendingEffect } from './committer.js';
+import { checkTopic, toContent, type SendData } from './content.js';
+import { SocketEventTarget, type AnyListener } from './event-target.js';
+import type { Delivery } from './inbound-queue.js';
+import type { PodContext, PodSession, SessionView } from './pod-session.js';
+import { SessionData, type Session } from './session.js';
+import type { Handler } from './transaction.js';
+
+/** The options of `send`. All but `volatile` are those of `ws`; `compress` and `mask` are the transport's business. */
+export interface SendOptions {
+  binary?: boolean;
+  fin?: boolean;
+  compress?: boolean;
+  mask?: boolean;
+  /** Past the log: for whom is there now, at most once, and not at all when the client is behind. */
+  volatile?: boolean;
+}
+
+type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments';
+
+/** How long the application waits for a client to hear of a close; the session itself waits on. As long as `ws` does. */
+const CLOSE_WAIT_MS = 30_000;
+
+/** The API of a `ws` socket over a session: it stays open while the session has no transport, and closes when the session ends. */
+export class SessionSocket extends EventEmitter implements SessionView {
+  readonly CONNECTING = Ws.CONNECTING;
+  readonly OPEN = Ws.OPEN;
+  readonly CLOSING = Ws.CLOSING;
+  readonly CLOSED = Ws.CLOSED;
+  binaryType: BinaryType = 'nodebuffer';
+  readonly extensions = '';
+  readonly url = '';
+  readonly protocol: string;
+  readonly session: Session;
+  readonly #session: PodSession;
+  readonly #context: PodContext;
+  readonly #data: SessionData;
+  readonly #events: SocketEventTarget;
+  #readyState: 0 | 1 | 2 | 3 = Ws.OPEN;
+  #pendingBytes = 0;
+  #fragments: Buffer[] = [];
+  #closeTimer: unknown;
+
+  constructor(session: PodSession, state: SessionState, context: PodContext, protocol: string, recovered: boolean) {
+    super();
+    this.#session = session;
+    this.#context = context;
+    this.protocol = protocol;
+    this.#events = new SocketEventTarget(this, this as unknown as Ws);
+    const save = (json: string): void => this.#effect({ type: 'data', ...this.#target, data: json });
+    const data = new SessionData(state.data, save, (error) => session.inbound.fail(error));
+    this.#data = data;
+    this.session = {
+      id: session.id,
+      recovered,
+      resumable: true,
+      get data() {
+        return data.value;
+      },
+      set data(value) {
+        data.value = value;
+      },
+      get attachments() {
+        return session.epoch;
+      },
+      get attached() {
+        return session.machine.state === 'attached';
+      },
+    };
+    session.view = this;
+  }
+
+  get readyState(): 0 | 1 | 2 | 3 {
+    return this.#readyState;
+  }
+
+  /** Bytes that wait for the store or for the network; what waits in the log for a slow client is not in memory. */
+  get bufferedAmount(): number {
+    return this.#pendingBytes + (this.#session.transport?.bufferedBytes ?? 0);
+  }
+
+  get isPaused(): boolean {
+    return this.#session.inbound.paused;
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- commands
+
+  send(data: SendData, options?: SendOptions | Done, done?: Done): void {
+    const callback = typeof options === 'function' ? options : done;
+    const { binary, fin = true, volatile = false } = typeof options === 'object' ? options : {};
+    if (this.#readyState !== Ws.OPEN) return notOpen(callback, this.#readyState);
+    const content = toContent(data, binary);
+    if (!fin || this.#fragments.length > 0)
+      return this.#fragment(content.data as Buffer, content.binary, fin, callback);
+    if (volatile) {
+      this.#session.machine.volatile(content);
+      this.#session.run();
+      if (callback) queueMicrotask(callback);
+      return;
+    }
+    this.#append(content.data, content.binary, callback);
+  }
+
+  /** Follows a topic: everything published to it from now on reaches this client, complete and in order. */
+  subscribe(topic: string, done?: Done): void {
+    if (this.#session.machine.topics.length >= LIMITS.topics) throw new HoldfastError(errors.TOPICS);
+    this.#effect({ type: 'subscribe', ...this.#target, topic: checkTopic(topic), done });
+  }
+
+  unsubscribe(topic: string, done?: Done): void {
+    this.#effect({ type: 'unsubscribe', ...this.#target, topic: checkTopic(topic), done });
+  }
+
+  /** Messages go to this handler instead of the `message` event, one at a time; what it does with its `tx` commits with the message. */
+  handle(handler: Handler): void {
+    this.#session.inbound.handler = handler;
+  }
+
+  /** Closes the session. The client is told when it has everything that was sent before, also if it must come back for it. */
+  close(code?: number, reason?: string | Buffer): void {
+    if (this.#readyState !== Ws.OPEN) return;
+    checkClose(code, reason);
+    this.#readyState = Ws.CLOSING;
+    const text = reason === undefined ? '' : reason.toString();
+    this.#effect({ type: 'close', ...this.#target, code: code ?? 1005, reason: text });
+    this.#closeTimer = this.#context.clock.setTimeout(() => this.handleClosed(1006, ''), CLOSE_WAIT_MS);
+  }
+
+  /** Ends the session at once. A client that comes back learns that it has expired. */
+  terminate(): void {
+    if (this.#readyState === Ws.CLOSED) return;
+    this.#readyState = Ws.CLOSING;
+    this.#session.end({ code: 1006, reason: '' });
+  }
+
+  /** Asks the client. While it is away the session answers: whether it lives is for holdfast to judge, not for a heartbeat. */
+  ping(_data?: unknown, _mask?: boolean | Done, done?: Done): void {
+    if (this.#readyState !== Ws.OPEN) return notOpen(done, this.#readyState);
+    if (this.session.attached) {
+      this.#session.machine.ping(this.#context.clock.monotonicMs());
+      this.#session.run();
+    } else {
+      queueMicrotask(() => this.handlePong());
+    }
+    if (done) queueMicrotask(done);
+  }
+
+  /** Nothing to do: the pings of a session are answered by holdfast. */
+  pong(_data?: unknown, _mask?: boolean | Done, done?: Done): void {
+    if (done) queueMicrotask(done);
+  }
+
+  pause(): void {
+    this.#session.inbound.paused = true;
+  }
+
+  resume(): void {
+    this.#session.inbound.paused = false;
+  }
+
+  #append(data: Uint8Array, binary: boolean, callback?: Done): void {
+    this.#pendingBytes += data.length;
+    const done: Done = (error) => {
+      this.#pendingBytes -= data.length;
+      callback?.(error);
+    };
+    this.#effect({ type: 'send', ...this.#target, data, binary, done });
+  }
+
+  /** `ws` lets a message be sent in parts; the log takes it whole. */
+  #fragment(part: Buffer, binary: boolean, fin: boolean, callback?: Done): void {
+    this.#fragments.push(part);
+    if (!fin) {
+      if (callback) queueMicrotask(callback);
+      return;
+    }
+    const whole = Buffer.concat(this.#fragments);
+    this.#fragments = [];
+    this.#append(whole, binary, callback);
+  }
+
+  #effect(effect: PendingEffect): void {
+    if (this.#session.gone) effect.done?.(new HoldfastError(errors.ENDED));
+    else this.#context.committer.effect(effect);
+  }
+
+  get #target(): { to: PodSession; session: string; epoch: number } {
+    return { to: this.#session, session: this.#session.id, epoch: 0 };
+  }
+
+  // -------------------------------------------------------------------------------------------------------- SessionView
+
+  handleMessage({ data, binary, n, redelivered }: Delivery): void {
+    this.emit('message', this.#shape(data as Buffer), binary, { id: `${this.#session.id}:${n}`, n, redelivered });
+    this.#data.flush();
+  }
+
+  handleAttached(): void {
+    this.emit('attached');
+  }
+
+  handleDetached(code: number, reason: string): void {
+    this.emit('detached', code, Buffer.from(reason));
+  }
+
+  handlePong(): void {
+    this.emit('pong', Buffer.alloc(0));
+  }
+
+  handleClosed(code: number, reason: string): void {
+    if (this.#readyState === Ws.CLOSED) return;
+    this.#context.clock.clearTimeout(this.#closeTimer);
+    this.#readyState = Ws.CLOSED;
+    this.emit('close', code, Buffer.from(reason));
+  }
+
+  handleFailed(error: Error): boolean {
+    return this.listenerCount('error') > 0 && this.emit('error', error);
+  }
+
+  #shape(data: Buffer): Buffer | ArrayBuffer | Buffer[] {
+    if (this.binaryType === 'nodebuffer') return data;
+    if (this.binaryType === 'fragments') return [data];
+    return Uint8Array.from(data).buffer;
+  }
+
+  // -------------------------------------------------------------------------------------------------- browser-style API
+
+  addEventListener(...args: Parameters<SocketEventTarget['add']>): void {
+    this.#events.add(...args);
+  }
+
+  removeEventListener(...args: Parameters<SocketEventTarget['remove']>): void {
+    this.#events.remove(...args);
+  }
+
+  get onopen(): AnyListener | null {
+    return this.#events.getAttribute('open');
+  }
+
+  set onopen(listener: AnyListener | null) {
+    this.#events.setAttribute('open', listener);
+  }
+
+  get onmessage(): AnyListener | null {
+    return this.#events.getAttribute('message');
+  }
+
+  set onmessage(listener: AnyListener | null) {
+    this.#events.setAttribute('message', listener);
+  }
+
+  get onclose(): AnyListener | null {
+    return this.#events.getAttribute('close');
+  }
+
+  set onclose(listener: AnyListener | null) {
+    this.#events.setAttribute('close', listener);
+  }
+
+  get onerror(): AnyListener | null {
+    return this.#events.getAttribute('error');
+  }
+
+  set onerror(listener: AnyListener | null) {
+    this.#events.setAttribute('error', listener);
+  }
+}
+
+function notOpen(callback: Done | undefined, readyState: number): void {
+  const state = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'][readyState] as string;
+  // As with ws: without a callback it is no error to send to a socket that is closing.
+  if (callback) queueMicrotask(() => callback(new HoldfastError(errors.ENDED, `readyState ${state}`)));
+}
+
+/** RFC 6455, section 7.4: what an application may close with. */
+function checkClose(code: number | undefined, reason: string | Buffer | undefined): void {
+  const allowed =
+    code === undefined ||
+    (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) ||
+    (code >= 3000 && code <= 4999);
+  if (!allowed) throw new TypeError('First argument must be a valid error code number');
+  if (reason !== undefined && Buffer.byteLength(reason) > 123) {
+    throw new RangeError('The message must not be greater than 123 bytes');
+  }
+}

@@ -1,0 +1,68 @@
+import { dataToJson, observed } from './data.js';
+
+/** What an application may know and keep of a session, as `socket.session`. */
+export interface Session {
+  /** The public id: it may stand in logs and URLs. */
+  readonly id: string;
+  /** Plain values of the application, kept with the session wherever it goes. Changes are written with the turn that makes them. */
+  data: Record<string, unknown>;
+  /** Whether the session began earlier, on another pod or in an earlier life of this one. */
+  readonly recovered: boolean;
+  /** How often a pod or a transport has taken the session on. */
+  readonly attachments: number;
+  /** Whether it has a transport now. */
+  readonly attached: boolean;
+  /** False for a client without holdfast.v1: its session ends with its connection. */
+  readonly resumable: boolean;
+}
+
+/** The `data` of a session: notices changes and hands them on as JSON, once a turn. */
+export class SessionData {
+  #value: Record<string, unknown>;
+  #observed: Record<string, unknown>;
+  #dirty = false;
+  readonly #save: (json: string) => void;
+  readonly #failed: (error: unknown) => void;
+
+  constructor(json: string | undefined, save: (json: string) => void, failed: (error: unknown) => void) {
+    this.#save = save;
+    this.#failed = failed;
+    this.#value = json === undefined ? {} : (JSON.parse(json) as Record<string, unknown>);
+    this.#observed = this.#observe();
+  }
+
+  get value(): Record<string, unknown> {
+    return this.#observed;
+  }
+
+  set value(value: Record<string, unknown>) {
+    dataToJson(value);
+    this.#value = value;
+    this.#observed = this.#observe();
+    this.#changed();
+  }
+
+  /** Writes what has changed. Throws HF_DATA if it cannot be kept. */
+  flush(): void {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    this.#save(dataToJson(this.#value));
+  }
+
+  #observe(): Record<string, unknown> {
+    return observed(this.#value, () => this.#changed());
+  }
+
+  #changed(): void {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    // Behind the statement that made the change, within the same turn.
+    queueMicrotask(() => {
+      try {
+        this.flush();
+      } catch (error) {
+        this.#failed(error);
+      }
+    });
+  }
+}

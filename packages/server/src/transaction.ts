@@ -1,0 +1,98 @@
+import { errors, HoldfastError } from '@holdfast/protocol';
+import { toContent, type SendData } from './content.js';
+import type { PendingEffect } from './committer.js';
+import { checkTopic } from './content.js';
+import type { Delivery } from './inbound-queue.js';
+import type { PodContext, PodSession } from './pod-session.js';
+
+/** A message as an asynchronous handler gets it. */
+export interface HandledMessage {
+  readonly data: Buffer;
+  readonly isBinary: boolean;
+  /** The same each time the message is handed out: a key for effects outside holdfast. */
+  readonly id: string;
+  /** Whether it may have been handled before, without its effects being committed. */
+  readonly redelivered: boolean;
+  /** Aborted when the handler has taken too long. */
+  readonly signal: AbortSignal;
+}
+
+/** Effects that are committed together with the message, or not at all. */
+export interface Tx {
+  send(data: SendData): void;
+  publish(topic: string, data: SendData): void;
+  subscribe(topic: string): void;
+  unsubscribe(topic: string): void;
+}
+
+export type Handler = (message: HandledMessage, tx: Tx) => unknown;
+
+/** One run of an asynchronous handler: gathers its effects and bounds its time. */
+export class Transaction implements Tx {
+  readonly #session: PodSession;
+  readonly #delivery: Delivery;
+  readonly #context: PodContext;
+  readonly #effects: PendingEffect[] = [];
+  #over = false;
+
+  constructor(session: PodSession, delivery: Delivery, context: PodContext) {
+    this.#session = session;
+    this.#delivery = delivery;
+    this.#context = context;
+  }
+
+  async run(handler: Handler): Promise<PendingEffect[]> {
+    const { clock, executionMs } = this.#context;
+    const { data, binary, n, redelivered } = this.#delivery;
+    const abort = new AbortController();
+    const message: HandledMessage = {
+      data: Buffer.from(data as Uint8Array),
+      isBinary: binary,
+      id: `${this.#session.id}:${n}`,
+      redelivered,
+      signal: abort.signal,
+    };
+    let timer: unknown;
+    const limit = new Promise<never>((_, reject) => {
+      timer = clock.setTimeout(() => {
+        const error = new HoldfastError(errors.EXECUTION, `${executionMs} ms`);
+        abort.abort(error);
+        reject(error);
+      }, executionMs);
+    });
+    try {
+      await Promise.race([handler(message, this), limit]);
+      return this.#effects;
+    } finally {
+      clock.clearTimeout(timer);
+      this.#over = true;
+    }
+  }
+
+  send(data: SendData): void {
+    this.#add({ type: 'send', to: this.#session, session: this.#session.id, epoch: 0, ...toContent(data) });
+  }
+
+  publish(topic: string, data: SendData): void {
+    this.#add({ type: 'publish', topic: checkTopic(topic), ...toContent(data) });
+  }
+
+  subscribe(topic: string): void {
+    this.#add({ type: 'subscribe', topic: checkTopic(topic), to: this.#session, session: this.#session.id, epoch: 0 });
+  }
+
+  unsubscribe(topic: string): void {
+    this.#add({
+      type: 'unsubscribe',
+      topic: checkTopic(topic),
+      to: this.#session,
+      session: this.#session.id,
+      epoch: 0,
+    });
+  }
+
+  #add(effect: PendingEffect): void {
+    if (this.#over) throw new HoldfastError(errors.HANDLER, 'its transaction is over');
+    this.#effects.push(effect);
+  }
+}
