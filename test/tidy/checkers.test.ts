@@ -190,6 +190,14 @@ describe('manifestProblems', () => {
     expect(problems({ exports })).toEqual([]);
   });
 
+  it('accepts another file for browsers, before the one for everybody else', () => {
+    const { default: node, ...conditions } = entry('index');
+    const browser = './dist/testing/index.js';
+    expect(problems({ exports: { '.': { ...conditions, browser, default: node } } })).toEqual([]);
+    expect(problems({ exports: { '.': { ...conditions, default: node, browser } } })).toHaveLength(1);
+    expect(problems({ exports: { '.': { ...conditions, browser: './dist/none.js', default: node } } })).toHaveLength(1);
+  });
+
   it.each([
     ['a file that does not exist', { './x': entry('x') }],
     ['another name than the file', { './tools': entry('testing/index') }],

@@ -24,18 +24,25 @@ export function manifestProblems(pkg: PackageFolder, everyPackage: PackageFolder
   return problems.map((problem) => `packages/${pkg.folder}: ${problem}`);
 }
 
-/** Each entry is one source file, seen through three conditions. */
+/** Each entry is one source file, seen through three conditions; where browsers need another, it is one more. */
 function exportProblems({ manifest, files }: PackageFolder): string[] {
   return Object.entries(manifest.exports).flatMap(([entry, target]) => {
     if (entry === './package.json') return target === entry ? [] : [`exports ${entry} as something else`];
     const source = typeof target === 'object' ? target['holdfast-source'] : undefined;
     const stem = /^\.\/src\/(.+)\.ts$/.exec(source ?? '')?.[1];
     if (stem === undefined) return [`exports ${entry} without a source in src`];
-    const expected = { 'holdfast-source': source, types: `./dist/${stem}.d.ts`, default: `./dist/${stem}.js` };
+    const browser = typeof target === 'object' ? target['browser'] : undefined;
+    const expected = {
+      'holdfast-source': source,
+      types: `./dist/${stem}.d.ts`,
+      ...(browser !== undefined && { browser }),
+      default: `./dist/${stem}.js`,
+    };
     if (JSON.stringify(target) !== JSON.stringify(expected))
       return [`exports ${entry} unlike ${JSON.stringify(expected)}`];
     const name = `src/${stem}.ts`;
     if (!files.includes(name)) return [`exports ${entry} from ${name}, which does not exist`];
+    if (browser !== undefined && !files.includes(sourceOf(browser))) return [`exports ${browser} without a source`];
     const mirrors = stem === 'index' ? '.' : `./${stem.replace(/\/index$/, '')}`;
     return entry === mirrors ? [] : [`exports ${name} as ${entry} instead of ${mirrors}`];
   });
@@ -43,9 +50,14 @@ function exportProblems({ manifest, files }: PackageFolder): string[] {
 
 function binProblems({ manifest, files }: PackageFolder): string[] {
   return Object.entries(manifest.bin ?? {}).flatMap(([command, target]) => {
-    const source = target.replace(/^\.\/dist\/(.+)\.js$/, 'src/$1.ts');
+    const source = sourceOf(target);
     return files.includes(source) ? [] : [`has the command ${command} without ${source}`];
   });
+}
+
+/** The source of a file in dist. */
+function sourceOf(target: string): string {
+  return target.replace(/^\.\/dist\/(.+)\.js$/, 'src/$1.ts');
 }
 
 /** `tsc -b` builds in the right order only if the references are the dependencies. */
