@@ -9,6 +9,7 @@ import {
   type Window,
 } from '@holdfast/protocol';
 import { sessionStream, topicStream, type SessionState, type Store, type StreamKey } from '@holdfast/store';
+import { Backlog } from './backlog.js';
 import type { Clock } from './clock.js';
 import type { Committer, PendingPart, Writer } from './committer.js';
 import type { Deadlines, Due } from './deadlines.js';
@@ -58,6 +59,8 @@ export class PodSession implements Writer, Due {
   readonly id: string;
   readonly machine: ServerSession;
   readonly inbound: InboundQueue;
+  /** Sent by this pod and not acknowledged. */
+  readonly backlog = new Backlog();
   /** The attachment epoch: under it this pod writes for the session. */
   epoch: number;
   view: SessionView | undefined;
@@ -208,6 +211,7 @@ export class PodSession implements Writer, Due {
         return committer.note(this, { confirm: true });
       case 'acked':
         this.#acked.set(output.topic, output.offset);
+        if (output.topic === '') this.backlog.acked(output.offset);
         return;
       case 'detached':
         this.#transport = undefined;

@@ -221,6 +221,7 @@ export class Pod implements PodContext {
     if (!session) return;
     switch (effect.type) {
       case 'send':
+        session.backlog.sent(offset, effect.data.length);
         session.machine.handleEntry('', { offset, data: effect.data, binary: effect.binary });
         break;
       case 'subscribe':

@@ -78,9 +78,9 @@ export class SessionSocket extends EventEmitter implements SessionView {
     return this.#readyState;
   }
 
-  /** Bytes that wait for the store or for the network; what waits in the log for a slow client is not in memory. */
+  /** Bytes sent that the client has not acknowledged, wherever they wait: for the store, in the log, or in the network. */
   get bufferedAmount(): number {
-    return this.#pendingBytes + (this.#session.transport?.bufferedBytes ?? 0);
+    return this.#pendingBytes + this.#session.backlog.bytes;
   }
 
   get isPaused(): boolean {
