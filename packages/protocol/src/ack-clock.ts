@@ -14,7 +14,7 @@ export class AckClock {
 
   constructor(ackMs: number, window: Window) {
     this.#ackMs = ackMs;
-    this.#messages = Math.max(1, window.messages >> 2);
+    this.#messages = Math.max(1, Math.floor(window.messages / 4));
     this.#bytes = Math.max(1, window.bytes / 4);
   }
 

@@ -1,6 +1,7 @@
 import type { HelloBody, ResumeBody, ResumedBody, TopicCursor, TopicRange, WelcomeBody, Window } from './frames.js';
 import { LIMITS } from './limits.js';
 import type { Policy } from './policy.js';
+import { sizeOf } from './utf8.js';
 
 /**
  * Readers of the JSON bodies. Each takes any JSON value and returns a fresh body with the known members, or undefined. Members
@@ -56,7 +57,7 @@ const readWindow: Reader<Window> = (value) => {
 
 /** `auth` is optional: absent and undefined are the same; anything else must be a bounded string. */
 const isAuth = (value: unknown): value is string | undefined =>
-  value === undefined || (typeof value === 'string' && value.length <= LIMITS.authBytes);
+  value === undefined || (typeof value === 'string' && sizeOf(value) <= LIMITS.authBytes);
 
 function readAll<T>(value: unknown, read: Reader<T>): T[] | undefined {
   if (!Array.isArray(value) || value.length > LIMITS.topics) return undefined;
@@ -80,7 +81,8 @@ const readRange: Reader<TopicRange> = (value) => {
   return cursor && isCount(end) ? { ...cursor, end } : undefined;
 };
 
-const TIMES = [
+/** The members of a policy that are one number each. */
+const NUMBERS = [
   'pingMs',
   'deadMs',
   'backgroundPingMs',
@@ -95,9 +97,11 @@ const TIMES = [
 export const readPolicy: Reader<Policy> = (value) => {
   const from = members(value);
   const window = readWindow(from?.['window']);
-  if (!from || !window || !TIMES.every((name) => isPositive(from[name]))) return undefined;
-  const times = Object.fromEntries(TIMES.map((name) => [name, from[name]])) as Omit<Policy, 'window'>;
-  return { ...times, window };
+  if (!from || !window || !NUMBERS.every((name) => isPositive(from[name]))) return undefined;
+  const numbers = Object.fromEntries(NUMBERS.map((name) => [name, from[name]])) as Omit<Policy, 'window'>;
+  // A ping needs time to be answered, or every transport is dead as soon as it is idle.
+  if (numbers.deadMs <= numbers.pingMs || numbers.backgroundDeadMs <= numbers.backgroundPingMs) return undefined;
+  return numbers.retryMaxMs < numbers.retryMinMs ? undefined : { ...numbers, window };
 };
 
 export const readHello: Reader<HelloBody> = (value) => {

@@ -3,7 +3,8 @@ import type { Random } from './backoff.js';
 import type { CircuitBreaker } from './breaker.js';
 import type { ClientOutput, ClientStatistics } from './client-output.js';
 import { CLOSE, closeCodeOf, closeReason, retryHint, verdictOf } from './close-codes.js';
-import { decode, encode, sizeOf } from './codec.js';
+import { decode } from './decode.js';
+import { encode } from './encode.js';
 import { Connector } from './connector.js';
 import { Dialer, type ConnectLimits } from './dialer.js';
 import { isFault, type ErrorKind } from './error.js';
@@ -11,11 +12,13 @@ import * as errors from './errors.js';
 import { Fifo } from './fifo.js';
 import type { Frame, FrameOf, Pace, Payload, Window } from './frames.js';
 import { Inbox } from './inbox.js';
+import { LIMITS } from './limits.js';
 import { carriesAck, Link, type TransportId } from './link.js';
 import { Liveness, type Pulse } from './liveness.js';
 import { Outbox } from './outbox.js';
 import { DEFAULT_POLICY, type Policy } from './policy.js';
 import { CLIENT_STATES, next, type ClientEvent, type ClientState } from './states.js';
+import { sizeOf } from './utf8.js';
 
 export interface ClientSessionOptions {
   readonly window: Window;
@@ -112,11 +115,6 @@ export class ClientSession {
     return this.#outbox.unsentBytes;
   }
 
-  /** The largest message that {@link send} accepts: what the server has stated, or no bound for a plain server. */
-  get maxPayloadBytes(): number {
-    return this.#plain === undefined ? this.#policy.maxPayloadBytes : Infinity;
-  }
-
   /** When {@link handleTimeout} wants to be called; Infinity for not at all. */
   get dueMs(): number {
     if (this.#state === 'closed') return Infinity;
@@ -144,15 +142,29 @@ export class ClientSession {
     this.handleTimeout(nowMs);
   }
 
+  /**
+   * Why a message of so many bytes would not be accepted, with `aheadBytes` waiting to come before it that only the driver knows
+   * of. What a plain transport holds is such; how large one message for a plain server may be is between the two.
+   */
+  refusal(bytes: number, aheadBytes: number): ErrorKind | undefined {
+    const waitingBytes = aheadBytes + this.#outbox.bytes;
+    if (this.#plain === undefined && bytes > this.#policy.maxPayloadBytes) return errors.MESSAGE_TOO_LARGE;
+    if (this.#plain !== undefined && waitingBytes === 0) return undefined;
+    const isFull =
+      waitingBytes + bytes > this.#options.maxBufferedBytes || this.#outbox.messages >= LIMITS.waitingMessages;
+    return isFull ? errors.BUFFER_FULL : undefined;
+  }
+
   /** Accepts a message, or says why not. What is accepted is delivered, or its loss is told by the close. */
   send(payload: Payload, nowMs: number): ErrorKind | undefined {
+    if (this.#state === 'closed') return errors.ENDED;
     if (this.#plain !== undefined) {
       this.#outputs.push({ type: 'transmit', transport: this.#plain, ...payload });
       return undefined;
     }
     const bytes = sizeOf(payload.data);
-    if (bytes > this.#policy.maxPayloadBytes) return errors.MESSAGE_TOO_LARGE;
-    if (this.#outbox.bytes + bytes > this.#options.maxBufferedBytes) return errors.BUFFER_FULL;
+    const refusal = this.refusal(bytes, 0);
+    if (refusal) return refusal;
     this.#outbox.push(payload, bytes);
     this.#pump(nowMs);
     return undefined;
@@ -174,7 +186,7 @@ export class ClientSession {
   handleOpen(transport: TransportId, holdfast: boolean, nowMs: number): void {
     const candidate = this.#connector.candidate;
     if (candidate?.id !== transport) return;
-    if (!holdfast && this.#identity) {
+    if (!holdfast && (this.#identity || !this.#options.fallback)) {
       this.#hangUp(transport, CLOSE.normal);
       return this.#attemptFailed(1006, '', nowMs);
     }
@@ -201,6 +213,8 @@ export class ClientSession {
     if (isFault(frame)) return this.#broken(link, frame.fault, frame.detail, nowMs);
     if (!link.carries(frame.type, 'server')) return this.#broken(link, errors.STATE, frame.type, nowMs);
     this.#receive(link, frame, nowMs);
+    if (link !== this.#link) return;
+    if (frame.type !== 'welcome' && frame.type !== 'resumed') this.#proved(link);
     this.#pump(nowMs);
   }
 
@@ -236,10 +250,9 @@ export class ClientSession {
     }
     const dial = this.#connector.dial(nowMs, this.#identity?.id);
     if (dial) this.#outputs.push(dial);
+    this.#pump(nowMs);
     const link = this.#link;
-    if (!link) return;
-    if (link.liveness && nowMs >= link.liveness.dueMs) this.#pulse(link, link.liveness.check(nowMs), nowMs);
-    if (link.acks?.dueMs !== undefined && nowMs >= link.acks.dueMs) this.#acknowledge(link);
+    if (link?.liveness && nowMs >= link.liveness.dueMs) this.#pulse(link, link.liveness.check(nowMs), nowMs);
   }
 
   handleHint(hint: Hint, nowMs: number): void {
@@ -317,8 +330,16 @@ export class ClientSession {
     else this.#finish('refused', code, reason, false);
   }
 
+  /** The transport of now works. */
+  #proved(link: Link): void {
+    if (link.proved) return;
+    link.proved = true;
+    this.#dialer.proved();
+  }
+
   /** The transport that carried the session is gone. */
   #lost(code: number, reason: string, nowMs: number, retryMs?: number): void {
+    if (!this.#link?.proved) this.#dialer.disproved();
     this.#link = undefined;
     this.#outbox.rewind();
     const verdict = code === CLOSE.fenced && this.#contested ? 'resume' : verdictOf(code);
@@ -346,7 +367,7 @@ export class ClientSession {
   }
 
   #pulse(link: Link, pulse: Pulse, nowMs: number): void {
-    if (pulse === 'ping') this.#transmit(link, { type: 'ping', stamp: Math.floor(nowMs), ack: this.#inbox.offset });
+    if (pulse === 'ping') this.#transmit(link, { type: 'ping', stamp: Math.floor(nowMs), ack: this.#inbox.ack });
     if (pulse !== 'dead') return;
     this.#hangUp(link.id, CLOSE.silent, errors.SILENT);
     this.#lost(CLOSE.silent, errors.SILENT.code, nowMs);
@@ -394,15 +415,17 @@ export class ClientSession {
         this.#outputs.push({ type: 'message', data: frame.data, binary: frame.binary });
         return;
       case 'sub':
-        if (!this.#inbox.subscribed(frame.topic, frame.epoch, frame.n)) this.#broken(link, errors.TOPICS, '', nowMs);
-        return;
+        if (!this.#inbox.subscribed(frame.topic, frame.epoch, frame.n)) {
+          return this.#broken(link, errors.TOPICS, '', nowMs);
+        }
+        return this.#recoveredIfComplete();
       case 'unsub':
         this.#inbox.unsubscribed(frame.topic);
         return this.#recoveredIfComplete();
       case 'gap':
         return this.#skipped(link, frame, nowMs);
       case 'ping':
-        return this.#transmit(link, { type: 'pong', stamp: frame.stamp, ack: this.#inbox.offset });
+        return this.#transmit(link, { type: 'pong', stamp: frame.stamp, ack: this.#inbox.ack });
       case 'pong':
         this.#rttMs = Math.max(0, Math.floor(nowMs) - frame.stamp);
         return;
@@ -429,11 +452,18 @@ export class ClientSession {
   #resumed({ body }: FrameOf<'resumed'>, nowMs: number): void {
     const identity = this.#identity;
     if (!identity) return this.#broken(this.#connector.candidate as Link, errors.STATE, 'resumed', nowMs);
-    const old = this.#link;
+    // Spent tokens are dead: what comes now may be wrong in all else.
     identity.token = body.token;
+    const candidate = this.#connector.candidate as Link;
+    const { received } = body;
+    if (received > this.#outbox.everSent) return this.#broken(candidate, errors.ACK, `${received}`, nowMs);
+    if (received < this.#outbox.acked) return this.#refused(CLOSE.expired, errors.EXPIRED.code);
+    if (!this.#inbox.resume(body.epoch, body.offset, body.end, body.topics)) {
+      return this.#broken(candidate, errors.ORDER, `resumed ${body.offset}`, nowMs);
+    }
     identity.pod = body.pod;
-    this.#inbox.resume(body.epoch, body.offset, body.end, body.topics);
-    if (!this.#attach(body.policy, body.received, nowMs)) return;
+    const old = this.#link;
+    this.#attach(body.policy, received, nowMs);
     if (old) {
       this.#count.moves++;
       this.#outputs.push({ type: 'moved', pod: body.pod });
@@ -448,7 +478,7 @@ export class ClientSession {
   }
 
   /** Makes the candidate the transport of the session. */
-  #attach(policy: Policy, received: number, nowMs: number): boolean {
+  #attach(policy: Policy, received: number, nowMs: number): void {
     const spare = this.#connector.takeSpare();
     if (spare) this.#hangUp(spare.id, CLOSE.normal);
     const link = this.#connector.accept();
@@ -458,13 +488,10 @@ export class ClientSession {
     link.acks = new AckClock(policy.ackMs, this.#options.window);
     this.#link = link;
     this.#contested = false;
+    this.#saidBye = false;
     this.#count.transports++;
-    if (!this.#outbox.begin(policy.window, received)) {
-      this.#broken(link, errors.ACK, `${received}`, nowMs);
-      return false;
-    }
+    this.#outbox.begin(policy.window, received);
     if (this.#pace === 'background') this.#transmit(link, { type: 'pace', pace: 'background' });
-    return true;
   }
 
   #arrived(link: Link, topic: string, n: number, payload: Payload, nowMs: number): void {
@@ -493,10 +520,14 @@ export class ClientSession {
   }
 
   #skipped(link: Link, frame: FrameOf<'gap'>, nowMs: number): void {
-    if (!this.#inbox.skip(frame.topic, frame.to, frame.epoch)) return this.#broken(link, errors.ORDER, 'gap', nowMs);
-    if (frame.from > 0) this.#count.missing += frame.to - frame.from + 1;
+    const { topic, from, to, epoch } = frame;
+    const skipped = this.#inbox.skip(topic, from, to, epoch);
+    if (skipped === 'hole') return this.#broken(link, errors.ORDER, `gap ${topic} ${from}`, nowMs);
+    if (skipped === 'unknown') return;
     link.acks?.owe(1, 0, nowMs);
-    this.#outputs.push({ type: 'gap', topic: frame.topic, from: frame.from, to: frame.to });
+    if (skipped === 'duplicate') return;
+    if (skipped.from > 0) this.#count.missing += to - skipped.from + 1;
+    this.#outputs.push({ type: 'gap', topic, from: skipped.from, to });
     this.#recoveredIfComplete();
   }
 
@@ -506,24 +537,34 @@ export class ClientSession {
     this.#replayed = undefined;
   }
 
-  #farewell(link: Link, frame: FrameOf<'bye'>): void {
-    if (this.#closing && this.#saidBye) return this.#finish('bye', this.#closing.code, this.#closing.reason, true);
-    this.#transmit(link, { type: 'bye', code: frame.code, reason: '' });
-    this.#finish('bye', frame.code, frame.reason, true);
+  #farewell(link: Link, { code, reason }: FrameOf<'bye'>): void {
+    if (this.#closing && this.#saidBye) {
+      if (this.#outbox.messages === 0) return this.#finish('bye', this.#closing.code, this.#closing.reason, true);
+      // This is no answer: the server closed at the same time, and has not taken all that we had said before.
+      return this.#finish('bye', code, reason, false);
+    }
+    this.#transmit(link, { type: 'bye', code, reason: '' });
+    this.#finish('bye', code, reason, true);
   }
 
   // ------------------------------------------------------------------------------------------------------------ sending
 
+  /** Transmits what may go out now. */
   #pump(nowMs: number): void {
     const link = this.#link;
-    if (!link || link.phase === 'leaving') return;
+    if (!link) return;
+    if (link.phase !== 'leaving') this.#pumpMessages(link);
+    if (link.acks?.dueMs !== undefined && nowMs >= link.acks.dueMs) this.#acknowledge(link);
+  }
+
+  #pumpMessages(link: Link): void {
     for (let message = this.#outbox.next(); message; message = this.#outbox.next()) {
       if (message.again) this.#count.resent++;
       else this.#count.sent++;
       this.#transmit(link, {
         type: message.again ? 'r' : 'm',
         n: message.n,
-        ack: this.#inbox.offset,
+        ack: this.#inbox.ack,
         data: message.data,
         binary: message.binary,
       });
@@ -536,7 +577,7 @@ export class ClientSession {
 
   #acknowledge(link: Link): void {
     do {
-      this.#transmit(link, { type: 'ack', ack: this.#inbox.offset, topics: this.#inbox.takeAcks() });
+      this.#transmit(link, { type: 'ack', ack: this.#inbox.ack, topics: this.#inbox.takeAcks() });
     } while (this.#inbox.owesTopics);
   }
 

@@ -2,7 +2,7 @@ import type { ClientOutput, Offer } from './client-output.js';
 import type { Dialer } from './dialer.js';
 import type { Payload } from './frames.js';
 import { Link, type TransportId } from './link.js';
-import { sizeOf } from './codec.js';
+import { sizeOf } from './utf8.js';
 
 /** What became of a transport that has opened: speak holdfast on it, or use it as the plain WebSocket that it is. */
 export type Opened = 'greet' | 'degrade' | undefined;
@@ -16,6 +16,8 @@ interface Spare {
 
 /** What a spare may say before it is believed without further proof. */
 const SPARE_BYTES = 1_048_576;
+/** What a message counts for beside its bytes, so that empty ones are bounded too. */
+const MESSAGE_BYTES = 64;
 
 /**
  * Makes connections, one attempt at a time, and finds out what the server speaks.
@@ -91,10 +93,10 @@ export class Connector {
 
   /** The candidate failed. Returns the spare if that settles that the server is plain. */
   failed(nowMs: number, isNew: boolean): Spare | undefined {
-    const opened = this.#candidate?.phase !== 'open';
+    const greeted = this.#candidate?.phase !== 'open';
     this.#candidate = undefined;
     this.#dialer.failed(nowMs);
-    if (!isNew || opened || !this.#fallback) return undefined;
+    if (!isNew || greeted || !this.#fallback) return undefined;
     if (this.#spare) return this.takeSpare();
     this.#offer = this.#offer === 'session' ? 'plain' : 'session';
     this.#knownPlain = false;
@@ -114,7 +116,7 @@ export class Connector {
   heard(transport: TransportId, said: Payload): Spare | undefined {
     if (this.#spare?.id !== transport) return undefined;
     this.#spare.said.push(said);
-    this.#spare.bytes += sizeOf(said.data);
+    this.#spare.bytes += sizeOf(said.data) + MESSAGE_BYTES;
     return this.#spare.bytes > SPARE_BYTES ? this.takeSpare() : undefined;
   }
 

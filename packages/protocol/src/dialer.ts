@@ -55,11 +55,10 @@ export class Dialer {
     this.#wantedMs = Math.min(this.#wantedMs ?? Infinity, atMs);
   }
 
-  /** Dial again after a failure, or after the loss of a transport that had worked. */
-  wantAgain(nowMs: number, bounds: BackoffBounds, hintMs?: number): void {
-    const waitMs =
-      hintMs === undefined ? backoffMs(this.#failuresInARow, bounds, this.#random) : hintedMs(hintMs, this.#random);
-    this.#wantedMs = nowMs + waitMs;
+  /** Dial again after a failure, or after the loss of a transport. A hint can lengthen the wait and not shorten it. */
+  wantAgain(nowMs: number, bounds: BackoffBounds, hintMs = 0): void {
+    const waitMs = backoffMs(this.#failuresInARow, bounds, this.#random);
+    this.#wantedMs = nowMs + Math.max(waitMs, hintedMs(hintMs, this.#random));
   }
 
   cancel(): void {
@@ -80,14 +79,25 @@ export class Dialer {
     return Math.min(stepMs, this.#limits.connectMs);
   }
 
+  /** The server has accepted us. Failures count on until the transport has {@link proved} itself. */
   succeeded(): void {
-    this.#failuresInARow = 0;
     this.#breaker.succeeded();
+    this.cancel();
   }
 
   failed(nowMs: number): void {
     this.#failuresInARow++;
     this.#breaker.failed(nowMs);
+  }
+
+  /** The transport works: the next failure is the first. */
+  proved(): void {
+    this.#failuresInARow = 0;
+  }
+
+  /** A transport was lost before it worked. What kills each as soon as it is made must not be tried at full speed. */
+  disproved(): void {
+    this.#failuresInARow++;
   }
 
   abandoned(): void {

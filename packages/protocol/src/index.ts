@@ -1,5 +1,5 @@
 export { backoffMs, hintedMs, type BackoffBounds, type Random } from './backoff.js';
-export { isCount, isId, topicFromWire, topicToWire } from './bodies.js';
+export { isCount, isId, readPolicy, topicFromWire, topicToWire } from './bodies.js';
 export {
   CircuitBreaker,
   PRESETS,
@@ -11,10 +11,13 @@ export {
 export type { ClientOutput, ClientStatistics, Gap, Offer } from './client-output.js';
 export { ClientSession, type ClientSessionOptions, type Hint } from './client-session.js';
 export { CLOSE, closeCodeOf, closeReason, retryHint, verdictOf, VERDICTS, type Verdict } from './close-codes.js';
-export { decode, encode, sizeOf, type Wire } from './codec.js';
+export { decode } from './decode.js';
 export { DEFAULT_CONNECT_LIMITS, type ConnectLimits } from './dialer.js';
+export { encode, type Wire } from './encode.js';
 export { HoldfastError, isFault, type ErrorKind, type ErrorSide, type Fault } from './error.js';
 export * as errors from './errors.js';
+// By its own name, so that a client's bundle need not carry the registry.
+export { OPTION } from './errors.js';
 export type {
   Frame,
   FrameOf,
@@ -47,3 +50,4 @@ export {
   type ServerState,
 } from './states.js';
 export { agreementOf, offerOf, SUBPROTOCOL, type Agreement } from './subprotocol.js';
+export { sizeOf } from './utf8.js';

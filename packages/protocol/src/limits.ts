@@ -5,8 +5,11 @@
 export const LIMITS = {
   /** Longest header line, without its LF. Only an `ack` that names many topics comes near it. */
   headerBytes: 8_192,
-  /** Largest `hello`, `resume`, `welcome` or `resumed`: a session with every topic it may have, and room to spare. */
-  handshakeBytes: 65_536,
+  /**
+   * Largest body of a `hello`, `resume`, `welcome` or `resumed`. The longest legal one has 256 topics of 394 bytes and an `auth` of
+   * 8 KiB that JSON escapes to six times its length: 150 kB.
+   */
+  handshakeBytes: 262_144,
   /** Topics one session may follow at once. Bounds the `resume` frame and the work of one attach. */
   topics: 256,
   /** Longest topic name as it stands on the wire, after percent-encoding. */
@@ -21,4 +24,9 @@ export const LIMITS = {
   number: Number.MAX_SAFE_INTEGER,
   /** Topics that one `ack` frame reports; the others follow in the next. */
   acksPerFrame: 32,
+  /** Messages that wait in a client, however small: with what each costs beside its bytes, about 32 MiB. */
+  waitingMessages: 262_144,
+  /** What one read of a log brings at most, whatever window a client asks for: the memory that a slow consumer takes. */
+  readMessages: 1_024,
+  readBytes: 1_048_576,
 } as const;

@@ -14,6 +14,8 @@ export class Link {
   acks: AckClock | undefined;
   /** When the phase of now has taken too long. */
   limitMs: number | undefined;
+  /** Something has been said on it since it was attached. */
+  proved = false;
 
   constructor(id: TransportId, limitMs?: number) {
     this.id = id;

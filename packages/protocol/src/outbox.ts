@@ -1,7 +1,7 @@
 import { Credit, InFlight } from './credit.js';
 import { Fifo } from './fifo.js';
 import type { Payload, Window } from './frames.js';
-import { sizeOf } from './codec.js';
+import { sizeOf } from './utf8.js';
 
 /** A message of the client with its number. `again` tells that it was transmitted before. */
 export interface Numbered extends Payload {
@@ -25,7 +25,6 @@ export class Outbox {
   #acked = 0;
   /** Number of the last message sent on this transport. */
   #sent = 0;
-  /** Highest number that was ever on a wire. */
   #everSent = 0;
   #bytes = 0;
   #sentBytes = 0;
@@ -48,6 +47,11 @@ export class Outbox {
     return this.#acked;
   }
 
+  /** Highest number that was ever on a wire. */
+  get everSent(): number {
+    return this.#everSent;
+  }
+
   get allSent(): boolean {
     return this.#sent === this.#acked + this.#held.length;
   }
@@ -58,13 +62,11 @@ export class Outbox {
   }
 
   /** A transport is there with this window, and the server has everything up to `received`: send the rest, from the first. */
-  begin(window: Window, received: number): boolean {
+  begin(window: Window, received: number): void {
     this.#credit = new Credit(window);
     this.#inFlight = new InFlight(this.#credit);
-    const known = this.ack(received);
-    this.#sent = this.#acked;
-    this.#sentBytes = 0;
-    return known;
+    this.ack(received);
+    this.rewind();
   }
 
   /** The transport is gone: nothing of what it carried counts as sent. */
@@ -76,11 +78,11 @@ export class Outbox {
   /** The next message that the window allows. */
   next(): Numbered | undefined {
     const held = this.#held.at(this.#sent - this.#acked);
-    if (!held || !this.#credit.allows(held.bytes)) return undefined;
-    const n = ++this.#sent;
+    const n = this.#sent + 1;
+    if (!held || !this.#inFlight.send(n, held.bytes)) return undefined;
+    this.#sent = n;
     const again = n <= this.#everSent;
     if (!again) this.#everSent = n;
-    this.#inFlight.sent(n, held.bytes);
     this.#sentBytes += held.bytes;
     return { n, again, data: held.data, binary: held.binary };
   }

@@ -17,7 +17,7 @@ export interface Policy {
   readonly ackMs: number;
   /** What the server lets a client send beyond the watermark. Default 1,024 messages, 4 MiB. */
   readonly window: Window;
-  /** Largest message that the server accepts, in bytes. Default 1 MiB. */
+  /** Largest message that the server accepts, in bytes. Default 16 MiB. */
   readonly maxPayloadBytes: number;
   /** How long a session without a transport lives. Default 10 min. */
   readonly sessionMs: number;
@@ -33,7 +33,7 @@ export const DEFAULT_POLICY: Policy = {
   backgroundDeadMs: 50_000,
   ackMs: 50,
   window: { messages: 1_024, bytes: 4_194_304 },
-  maxPayloadBytes: 1_048_576,
+  maxPayloadBytes: 16_777_216,
   sessionMs: 600_000,
   retryMinMs: 500,
   retryMaxMs: 30_000,

@@ -5,7 +5,9 @@ import type { LogEntry, LogSlice } from './server-output.js';
 export type Step =
   | { readonly do: 'send'; readonly entry: LogEntry }
   /** Entries `from` to `to` are lost; `from` 0 if the stream began anew. */
-  | { readonly do: 'gap'; readonly from: number; readonly to: number };
+  | { readonly do: 'gap'; readonly from: number; readonly to: number }
+  /** The stream began anew under a live transport: acks of the old one may be on their way, so only a resume can go on. */
+  | { readonly do: 'reattach' };
 
 /**
  * One session's cursor over one stream. This is the whole of delivery: a live message, a replay after a reconnect, a slow
@@ -50,9 +52,14 @@ export class Reader {
     return this.#acked;
   }
 
+  /** Whether all that is known to exist was sent. */
+  get atEnd(): boolean {
+    return !this.#stale && this.#sent >= this.#end;
+  }
+
   /** Whether something lies behind the cursor that has not been asked for. */
   get wantsRead(): boolean {
-    return !this.reading && (this.#stale || this.#sent < this.#end) && this.#credit.allows(0);
+    return !this.reading && !this.atEnd && this.#credit.open;
   }
 
   /** The stream is another one than the client knew: what it has of the old one counts for nothing. */
@@ -75,24 +82,32 @@ export class Reader {
     return true;
   }
 
+  /** The stream is not followed any more: what is in flight will not be acknowledged. */
+  leave(): void {
+    this.#inFlight.acked(Infinity);
+  }
+
   /** An entry that was written just now. True if it is the next and may go out; else it waits in the log. */
   takes(entry: LogEntry): boolean {
     this.grown(entry.offset);
     if (entry.offset !== this.#sent + 1 || this.reading || this.#stale) return false;
-    return this.#spend(entry);
+    return this.#send(entry);
   }
 
   /** What a slice of the log means: entries to send while credit lasts, and a gap first if history is missing. */
   *take(slice: LogSlice): Generator<Step> {
     this.reading = false;
-    if (slice.epoch !== this.#epoch || this.#stale) {
-      this.#epoch = slice.epoch;
+    if (this.#stale) {
       this.#stale = false;
+      this.#epoch = slice.epoch;
       this.#end = slice.end;
       this.#sent = slice.first - 1;
       this.#acked = this.#sent;
-      this.#inFlight.acked(Infinity);
       yield { do: 'gap', from: 0, to: this.#sent };
+    }
+    if (slice.epoch !== this.#epoch) {
+      yield { do: 'reattach' };
+      return;
     }
     this.grown(slice.end);
     if (slice.first > this.#sent + 1) {
@@ -101,16 +116,16 @@ export class Reader {
       yield { do: 'gap', from, to: this.#sent };
     }
     for (const entry of slice.entries) {
+      // What lies before was sent meanwhile; what lies behind answers the read of a transport that is gone.
       if (entry.offset !== this.#sent + 1) continue;
-      if (!this.#spend(entry)) return;
+      if (!this.#send(entry)) return;
       yield { do: 'send', entry };
     }
   }
 
-  #spend(entry: LogEntry): boolean {
-    if (!this.#credit.allows(entry.data.length)) return false;
-    this.#inFlight.sent(entry.offset, entry.data.length);
-    this.#sent = entry.offset;
+  #send({ offset, data }: LogEntry): boolean {
+    if (!this.#inFlight.send(offset, data.length)) return false;
+    this.#sent = offset;
     return true;
   }
 }

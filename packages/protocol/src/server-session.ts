@@ -1,17 +1,20 @@
 import { AckClock } from './ack-clock.js';
 import { CLOSE, closeCodeOf, closeReason } from './close-codes.js';
-import { decode, encode, sizeOf } from './codec.js';
+import { decode } from './decode.js';
+import { encode } from './encode.js';
 import { Credit, InFlight } from './credit.js';
 import { isFault, type ErrorKind } from './error.js';
 import * as errors from './errors.js';
 import { Fifo } from './fifo.js';
-import type { Frame, FrameOf, Payload, ResumeBody, Window } from './frames.js';
+import type { Frame, FrameOf, Payload, ResumeBody, TopicCursor, Window } from './frames.js';
+import { LIMITS } from './limits.js';
 import { carriesAck, Link, type TransportId } from './link.js';
 import { Liveness } from './liveness.js';
 import type { Policy } from './policy.js';
 import { Reader } from './reader.js';
 import type { LogEntry, LogSlice, ServerOutput } from './server-output.js';
 import { next, SERVER_STATES, type ServerEvent, type ServerState } from './states.js';
+import { sizeOf } from './utf8.js';
 
 /** What the store knows of a session when a pod takes it on. */
 export interface ServerSessionState {
@@ -53,10 +56,13 @@ export class ServerSession {
   #received: number;
   /** Highest one whose effects are committed. */
   #watermark: number;
-  #uncommitted: InFlight;
-  #uncommittedCredit: Credit;
+  /** What was received and not committed, under the window that the policy gives the client. */
+  readonly #uncommitted: InFlight;
   #closing: { readonly code: number; readonly reason: string } | undefined;
   #saidBye = false;
+  #heardBye = false;
+  /** Stamp of a ping that is answered when the transport takes more: a client that asks and never reads must not cost memory. */
+  #owedPong: number | undefined;
   #confirmed = true;
   #rttMs: number | undefined;
 
@@ -66,8 +72,7 @@ export class ServerSession {
     this.#received = state.watermark;
     this.#watermark = state.watermark;
     this.#closing = state.closing;
-    this.#uncommittedCredit = new Credit(options.policy.window);
-    this.#uncommitted = new InFlight(this.#uncommittedCredit);
+    this.#uncommitted = new InFlight(new Credit(options.policy.window));
     this.#addReader('', state.stream.epoch, state.stream.acked, state.stream.end);
     for (const { topic, epoch, offset, end } of state.topics) this.#addReader(topic, epoch, offset, end);
   }
@@ -133,14 +138,8 @@ export class ServerSession {
   resume(transport: TransportId, body: ResumeBody, token: string, nowMs: number): void {
     const link = this.#begin(transport, body.window, nowMs);
     this.#confirmed = false;
-    const cursors = new Map(body.topics.map(({ topic, epoch, offset }) => [topic, { epoch, offset }]));
-    cursors.set('', { epoch: body.epoch, offset: body.received });
-    for (const [topic, old] of this.#readers) {
-      const cursor = cursors.get(topic);
-      const known = cursor !== undefined && cursor.epoch === old.epoch && cursor.offset <= old.end;
-      const offset = known ? Math.max(cursor.offset, topic === '' ? 0 : old.acked) : cursor ? 0 : old.acked;
-      const reader = this.#addReader(topic, old.epoch, offset, old.end);
-      if (cursor && !known) reader.beginAnew();
+    for (const cursor of [{ topic: '', epoch: body.epoch, offset: body.received }, ...body.topics]) {
+      if (!this.#goOn(cursor)) return this.hangUp(errors.ACK, `${cursor.topic} ${cursor.offset}`);
     }
     const { pod, policy } = this.#options;
     const session = this.#reader('');
@@ -191,9 +190,7 @@ export class ServerSession {
       if (pulse === 'dead') return this.hangUp(errors.SILENT);
       if (pulse === 'ping') this.#transmit(link, { type: 'ping', stamp: Math.floor(nowMs), ack: this.#watermark });
     }
-    if (link.acks?.dueMs !== undefined && nowMs >= link.acks.dueMs) {
-      this.#transmit(link, { type: 'ack', ack: this.#watermark, topics: [] });
-    }
+    this.#acknowledgeIfDue(link, nowMs);
   }
 
   /** The effects of all messages up to `watermark` are committed: they can be acknowledged. */
@@ -202,6 +199,7 @@ export class ServerSession {
     this.#link?.acks?.owe(watermark - this.#watermark, 0, nowMs);
     this.#watermark = watermark;
     this.#uncommitted.acked(watermark);
+    if (this.#link) this.#acknowledgeIfDue(this.#link, nowMs);
   }
 
   /** An entry was written to a stream just now: it goes out at once if it is next and the window is open. */
@@ -223,11 +221,15 @@ export class ServerSession {
     const reader = this.#readers.get(topic);
     const link = this.#link;
     if (!reader || !link) return;
+    let moved = false;
     for (const step of reader.take(slice)) {
+      if (step.do === 'reattach') return this.hangUp(errors.STORE, `epoch of ${topic || 'the session'}`, CLOSE.restart);
       if (step.do === 'send') this.#sendEntry(link, topic, step.entry);
       else this.#transmit(link, { type: 'gap', from: step.from, to: step.to, epoch: reader.epoch, topic });
+      moved = true;
     }
-    this.#pump();
+    // A slice that brings nothing (the log lags behind its own news) is asked for again when something else happens, not at once.
+    if (moved) this.#pump();
   }
 
   /** A read failed: it may be tried again. */
@@ -236,17 +238,21 @@ export class ServerSession {
     if (reader) reader.reading = false;
   }
 
-  /** The session follows a topic from behind `offset`: committed. */
-  handleSubscribed(topic: string, epoch: string, offset: number): void {
+  /** The session follows a topic from behind `offset`: committed. It has grown to `end` meanwhile. */
+  handleSubscribed(topic: string, epoch: string, offset: number, end = offset): void {
     if (this.#readers.has(topic)) return;
-    this.#addReader(topic, epoch, offset, offset);
+    this.#addReader(topic, epoch, offset, end);
     if (this.#link) this.#transmit(this.#link, { type: 'sub', n: offset, epoch, topic });
     this.#pump();
   }
 
   handleUnsubscribed(topic: string): void {
-    if (topic === '' || !this.#readers.delete(topic)) return;
+    const reader = this.#readers.get(topic);
+    if (topic === '' || !reader) return;
+    reader.leave();
+    this.#readers.delete(topic);
     if (this.#link) this.#transmit(this.#link, { type: 'unsub', topic });
+    this.#pump();
   }
 
   /** The application has closed the session: committed. The client is told when it has everything that was sent before. */
@@ -258,16 +264,18 @@ export class ServerSession {
 
   /** The session is removed: its client is told, if it is there. */
   handleEnded(): void {
+    if (this.#state === 'gone') return;
     const link = this.#link;
     this.#step('end');
     this.#link = undefined;
     if (!link) return;
-    if (!this.#saidBye) this.#transmit(link, { type: 'bye', code: 1000, reason: '' });
+    if (!this.#saidBye) this.#sayBye(link, 1000, '');
     this.#outputs.push({ type: 'hangup', transport: link.id, code: CLOSE.normal, reason: '' });
   }
 
   /** The session is another pod's now, or has expired. */
   handleFenced(error: ErrorKind = errors.FENCED): void {
+    if (this.#state === 'gone') return;
     const link = this.#link;
     this.#step('fence');
     this.#link = undefined;
@@ -278,7 +286,12 @@ export class ServerSession {
   /** Whether the transport takes more: when it has too much to write, the rest stays in the log. */
   handleWritable(writable: boolean): void {
     this.#credit.paused = !writable;
-    if (writable) this.#pump();
+    if (!writable) return;
+    if (this.#link && this.#owedPong !== undefined) {
+      this.#transmit(this.#link, { type: 'pong', stamp: this.#owedPong, ack: this.#watermark });
+      this.#owedPong = undefined;
+    }
+    this.#pump();
   }
 
   // ----------------------------------------------------------------------------------------------------------- commands
@@ -327,7 +340,9 @@ export class ServerSession {
         return;
       case 'ping':
         if (!this.#ackSession(frame.ack)) return;
-        return this.#transmit(link, { type: 'pong', stamp: frame.stamp, ack: this.#watermark });
+        if (this.#credit.paused) this.#owedPong = frame.stamp;
+        else this.#transmit(link, { type: 'pong', stamp: frame.stamp, ack: this.#watermark });
+        return;
       case 'pong':
         if (!this.#ackSession(frame.ack)) return;
         this.#rttMs = Math.max(0, Math.floor(nowMs) - frame.stamp);
@@ -340,6 +355,8 @@ export class ServerSession {
         return;
       }
       case 'bye':
+        if (this.#heardBye) return this.hangUp(errors.STATE, frame.type);
+        this.#heardBye = true;
         if (this.#saidBye) this.#outputs.push({ type: 'told' });
         else this.#outputs.push({ type: 'bye', code: frame.code, reason: frame.reason });
         return;
@@ -354,8 +371,7 @@ export class ServerSession {
     if (frame.n !== this.#received + 1) return this.hangUp(errors.ORDER, `${frame.n}`);
     const bytes = sizeOf(frame.data);
     if (bytes > this.#options.policy.maxPayloadBytes) return this.hangUp(errors.TOO_LARGE, `${bytes}`);
-    if (!this.#uncommittedCredit.allows(bytes)) return this.hangUp(errors.WINDOW);
-    this.#uncommitted.sent(frame.n, bytes);
+    if (!this.#uncommitted.send(frame.n, bytes)) return this.hangUp(errors.WINDOW);
     this.#received = frame.n;
     const redelivered = frame.type === 'r';
     this.#outputs.push({ type: 'deliver', n: frame.n, redelivered, data: frame.data, binary: frame.binary });
@@ -380,17 +396,43 @@ export class ServerSession {
   #pump(): void {
     const link = this.#link;
     if (!link || link.phase === 'leaving') return;
-    for (const [topic, reader] of this.#readers) {
-      if (!reader.wantsRead) continue;
-      reader.reading = true;
-      const left = this.#credit.left;
-      this.#outputs.push({ type: 'read', topic, after: reader.sent, ...left });
-    }
-    const session = this.#reader('');
-    if (this.#closing && !this.#saidBye && session.sent >= session.end) {
+    let wanting: [string, Reader][] | undefined;
+    for (const item of this.#readers) if (item[1].wantsRead) (wanting ??= []).push(item);
+    if (wanting) this.#read(wanting);
+    if (this.#closing && !this.#saidBye && this.#reader('').atEnd) {
       this.#saidBye = true;
-      this.#transmit(link, { type: 'bye', code: this.#closing.code, reason: this.#closing.reason });
+      this.#sayBye(link, this.#closing.code, this.#closing.reason);
     }
+  }
+
+  /** Asks for no more than what may go out. The streams share it, or one session could hold a window for each of its topics. */
+  #read(wanting: readonly [string, Reader][]): void {
+    let sharing = 0;
+    for (const reader of this.#readers.values()) if (reader.reading) sharing++;
+    sharing += wanting.length;
+    const { messages, bytes } = this.#credit.left;
+    const share = {
+      messages: Math.ceil(Math.min(messages, LIMITS.readMessages) / sharing),
+      bytes: Math.ceil(Math.min(bytes, LIMITS.readBytes) / sharing),
+    };
+    for (const [topic, reader] of wanting) {
+      reader.reading = true;
+      this.#outputs.push({ type: 'read', topic, after: reader.sent, ...share });
+    }
+  }
+
+  /** An end that hears `bye` knows from the ack before it what was taken of all that it had said. */
+  #sayBye(link: Link, code: number, reason: string): void {
+    this.#acknowledge(link);
+    this.#transmit(link, { type: 'bye', code, reason });
+  }
+
+  #acknowledgeIfDue(link: Link, nowMs: number): void {
+    if (link.acks?.dueMs !== undefined && nowMs >= link.acks.dueMs) this.#acknowledge(link);
+  }
+
+  #acknowledge(link: Link): void {
+    this.#transmit(link, { type: 'ack', ack: this.#watermark, topics: [] });
   }
 
   #sendEntry(link: Link, topic: string, { offset, data, binary }: LogEntry): void {
@@ -418,8 +460,11 @@ export class ServerSession {
     link.liveness = new Liveness({ pingMs: policy.pingMs, deadMs: policy.deadMs }, nowMs);
     link.acks = new AckClock(policy.ackMs, policy.window);
     this.#link = link;
+    if (this.#closing) link.limitMs = nowMs + this.#options.closeMs;
     this.#credit = new Credit(window);
     this.#saidBye = false;
+    this.#heardBye = false;
+    this.#owedPong = undefined;
     for (const [topic, { epoch, acked, end }] of this.#readers) this.#addReader(topic, epoch, acked, end);
     this.#step('attach');
     return link;
@@ -429,6 +474,22 @@ export class ServerSession {
     this.#link = undefined;
     this.#step('lost');
     this.#outputs.push({ type: 'detached', code, reason });
+  }
+
+  /** Sets the reader of a stream to where the client says it is. False if it cannot be there. */
+  #goOn({ topic, epoch, offset }: TopicCursor): boolean {
+    const reader = this.#readers.get(topic);
+    if (!reader) return true;
+    if (epoch !== reader.epoch) {
+      this.#addReader(topic, reader.epoch, 0, reader.end).beginAnew();
+      return true;
+    }
+    if (offset > reader.end) return false;
+    // A topic that was left and followed again while the client was away goes on from there.
+    if (topic !== '' && offset <= reader.acked) return true;
+    this.#addReader(topic, epoch, offset, reader.end);
+    if (offset > reader.acked) this.#outputs.push({ type: 'acked', topic, offset });
+    return true;
   }
 
   #addReader(topic: string, epoch: string, offset: number, end: number): Reader {

@@ -7,7 +7,7 @@ import type { FrameType } from './frames.js';
  */
 
 /** What has been said on one transport. Both ends go through the same phases. */
-export const PHASES = ['open', 'greeting', 'attached', 'draining', 'leaving'] as const;
+export const PHASES = ['open', 'greeting', 'attached', 'leaving'] as const;
 export type Phase = (typeof PHASES)[number];
 
 export type Sender = 'client' | 'server';
@@ -19,9 +19,12 @@ interface FrameRule {
   readonly to?: Phase;
 }
 
-const talking: readonly Phase[] = ['attached', 'draining', 'leaving'];
+const talking: readonly Phase[] = ['attached', 'leaving'];
 
-/** Who may send which frame in which phase. A `bye` answers a `bye`; after that the transport is closed. */
+/**
+ * Who may send which frame in which phase. `leaving` begins with the first `bye`; what the other end said before it heard of that
+ * may still arrive. A `bye` answers a `bye`; after that the transport is closed.
+ */
 export const FRAME_RULES: { readonly [T in FrameType]: FrameRule } = {
   hello: { from: 'client', in: ['open'], to: 'greeting' },
   resume: { from: 'client', in: ['open'], to: 'greeting' },
@@ -38,7 +41,7 @@ export const FRAME_RULES: { readonly [T in FrameType]: FrameRule } = {
   ping: { from: 'both', in: talking },
   pong: { from: 'both', in: talking },
   pace: { from: 'client', in: talking },
-  drain: { from: 'server', in: ['attached', 'draining'], to: 'draining' },
+  drain: { from: 'server', in: talking },
   bye: { from: 'both', in: talking, to: 'leaving' },
 };
 

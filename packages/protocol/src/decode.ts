@@ -1,104 +1,16 @@
-import { readHello, readResume, readResumed, readWelcome, topicFromWire, topicToWire, isId } from './bodies.js';
+import { isId, readHello, readResume, readResumed, readWelcome, topicFromWire } from './bodies.js';
 import { fault, type Fault } from './error.js';
 import { BODY, FIELD, FRAME, HEADER, TOO_LARGE } from './errors.js';
-import type { DataFrame, Frame, FrameOf, FrameType, Payload, TopicAck } from './frames.js';
+import type { Frame, FrameOf, FrameType, Payload, TopicAck } from './frames.js';
 import { LIMITS } from './limits.js';
-
-/**
- * The codec of holdfast.v1. A frame is one WebSocket message: an ASCII header line (`TYPE FIELD...` LF), then the payload
- * untouched. A header has exactly one spelling: what decodes is encoded again to the same bytes.
- */
-
-// The language has these everywhere it runs, but not in the library of ES2022.
-declare const TextDecoder: new (
-  label: string,
-  options: { fatal: boolean; ignoreBOM: boolean },
-) => { decode(bytes: Uint8Array): string };
-declare const TextEncoder: new () => { encode(text: string): Uint8Array };
+import { sizeOf, textOf } from './utf8.js';
 
 const LF = 10;
 
-/** What a frame looks like on the wire: a text message or a binary one. */
-export interface Wire {
-  readonly data: string | Uint8Array;
-  readonly binary: boolean;
-}
-
-type Allocate = (length: number) => Uint8Array;
-
-// ---------------------------------------------------------------------------------------------------------------- encode
-
-/** Encodes a frame. `allocate` makes the buffer of a frame with a byte payload (Node has a faster one than the default). */
-export function encode(frame: Frame, allocate: Allocate = (length) => new Uint8Array(length)): Wire {
-  switch (frame.type) {
-    case 'm':
-    case 'r':
-      return join(`${frame.type} ${frame.n} ${frame.ack}\n`, frame, allocate);
-    case 't':
-      return join(`t ${frame.n} ${wireTopic(frame.topic)}\n`, frame, allocate);
-    case 'v':
-      return join('v\n', frame, allocate);
-    default:
-      return { data: encodeControl(frame), binary: false };
-  }
-}
-
-function encodeControl(frame: Exclude<Frame, DataFrame>): string {
-  switch (frame.type) {
-    case 'hello':
-    case 'welcome':
-    case 'resume':
-    case 'resumed':
-      return `${frame.type}\n${JSON.stringify(frame.body)}`;
-    case 'sub':
-      return `sub ${frame.n} ${frame.epoch} ${wireTopic(frame.topic)}\n`;
-    case 'unsub':
-      return `unsub ${wireTopic(frame.topic)}\n`;
-    case 'ack':
-      return `ack ${frame.ack}${frame.topics.map((t) => ` ${wireTopic(t.topic)}=${t.offset}`).join('')}\n`;
-    case 'gap':
-      return `gap ${frame.from} ${frame.to} ${frame.epoch}${frame.topic && ` ${wireTopic(frame.topic)}`}\n`;
-    case 'ping':
-    case 'pong':
-      return `${frame.type} ${frame.stamp} ${frame.ack}\n`;
-    case 'pace':
-      return `pace ${frame.pace}\n`;
-    case 'drain':
-      return `drain ${frame.afterMs} ${frame.withinMs}\n`;
-    case 'bye':
-      return `bye ${frame.code}\n${frame.reason}`;
-  }
-}
-
-/** Names are checked where an application hands them in, so a bad one here is a bug of ours. */
-function wireTopic(topic: string): string {
-  const wire = topicToWire(topic);
-  if (wire === undefined) throw new RangeError(`not a topic: ${JSON.stringify(topic)}`);
-  return wire;
-}
-
-function join(header: string, { data, binary }: Payload, allocate: Allocate): Wire {
-  if (typeof data === 'string') return { data: header + data, binary: false };
-  const bytes = allocate(header.length + data.length);
-  for (let i = 0; i < header.length; i++) bytes[i] = header.charCodeAt(i);
-  bytes.set(data, header.length);
-  return { data: bytes, binary };
-}
-
-/** The UTF-8 length of a text, or the length of bytes: what counts against windows and limits. */
-export function sizeOf(data: string | Uint8Array): number {
-  if (typeof data !== 'string') return data.length;
-  for (let i = 0; i < data.length; i++) {
-    if (data.charCodeAt(i) > 127) return new TextEncoder().encode(data).length;
-  }
-  return data.length;
-}
-
-// ---------------------------------------------------------------------------------------------------------------- decode
-
 /**
- * Decodes one WebSocket message. `binary` tells its opcode, since text may come as bytes. Never throws: what is no frame is a
- * {@link Fault}. The payload of a data frame is a view of `data`, not a copy.
+ * Decodes one WebSocket message of holdfast.v1. `binary` tells its opcode, since text may come as bytes. Never throws: what is
+ * no frame is a {@link Fault}. A header has exactly one spelling, so what decodes is encoded to the same bytes again. The payload
+ * of a data frame is a view of `data`, not a copy.
  */
 export function decode(data: string | Uint8Array, binary: boolean): Frame | Fault {
   const header = typeof data === 'string' ? textHeader(data) : byteHeader(data);
@@ -113,7 +25,7 @@ export function decode(data: string | Uint8Array, binary: boolean): Frame | Faul
   if (binary && decoder.rest !== 'payload') return fault(BODY, `${type} must be text`);
   const rest = typeof data === 'string' ? data.slice(header.length + 1) : data.subarray(header.length + 1);
   if (rest.length > 0 && decoder.rest === 'none') return fault(BODY, `${type} has no body`);
-  if (decoder.rest === 'text' && rest.length > LIMITS.handshakeBytes) return fault(TOO_LARGE, type);
+  if (decoder.rest === 'text' && exceeds(rest, LIMITS.handshakeBytes)) return fault(TOO_LARGE, type);
   return decoder.read(type as FrameType, fields, { data: rest, binary });
 }
 
@@ -155,7 +67,7 @@ function json<T extends 'hello' | 'welcome' | 'resume' | 'resumed'>(
     fields: 0,
     rest: 'text',
     read(type, _fields, rest) {
-      const source = text(rest.data);
+      const source = textOf(rest.data);
       const body = source === undefined ? undefined : readBody(parse(source));
       return body === undefined ? fault(BODY, type) : ({ type, body } as FrameOf<T>);
     },
@@ -225,9 +137,8 @@ const DECODERS: { readonly [T in FrameType]: Decoder<T> } = {
       const from = number(a);
       const to = number(b);
       const topic = c === undefined ? '' : topicFromWire(c);
-      if (from === undefined || to === undefined || !isId(epoch) || topic === undefined || fields.length > 5) {
-        return fault(FIELD, type);
-      }
+      if (from === undefined || to === undefined || from > to) return fault(FIELD, type);
+      if (!isId(epoch) || topic === undefined || fields.length > 5) return fault(FIELD, type);
       return { type, from, to, epoch, topic };
     },
   },
@@ -252,14 +163,17 @@ const DECODERS: { readonly [T in FrameType]: Decoder<T> } = {
     rest: 'text',
     read(type, [, a], rest) {
       const code = number(a);
-      const reason = text(rest.data);
+      const reason = textOf(rest.data);
       // Codes that an application may close with (RFC 6455, section 7.4); 1005 stands for "no code".
       const allowed = code === 1000 || code === 1005 || (code !== undefined && code >= 1001 && code <= 4999);
-      if (!allowed || reason === undefined || sizeOf(reason) > LIMITS.reasonBytes) return fault(FIELD, type);
+      if (!allowed || reason === undefined || exceeds(reason, LIMITS.reasonBytes)) return fault(FIELD, type);
       return { type, code, reason };
     },
   },
 };
+
+/** Looks at the length first: a UTF-8 text has at least as many bytes as units. */
+const exceeds = (data: string | Uint8Array, bytes: number): boolean => data.length > bytes || sizeOf(data) > bytes;
 
 /** Decimal digits without a leading zero, up to what a double holds exactly. */
 function number(field: string | undefined): number | undefined {
@@ -281,15 +195,6 @@ function byteHeader(bytes: Uint8Array): string | undefined {
     header += String.fromCharCode(byte);
   }
   return undefined;
-}
-
-function text(data: string | Uint8Array): string | undefined {
-  if (typeof data === 'string') return data;
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data);
-  } catch {
-    return undefined;
-  }
 }
 
 function parse(source: string): unknown {
