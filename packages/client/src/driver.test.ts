@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { journal, stage } from './fake-socket.fixture.js';
+import { FakeSocket, journal, stage } from './fake-socket.fixture.js';
 
 describe('the timer', () => {
   it('is one, whatever is due', () => {
@@ -102,14 +102,13 @@ describe('a transport that fails', () => {
   it('counts as lost when the platform refuses to make it, though not the first time', () => {
     const net = stage();
     let broken = false;
-    const Transport = net.options.WebSocket as unknown as new (url: string, protocols: string[]) => object;
-    class Moody extends Transport {
+    class Moody extends (net.options.WebSocket as typeof FakeSocket) {
       constructor(url: string, protocols: string[]) {
         super(url, protocols);
         if (broken) throw new Error('no more sockets');
       }
     }
-    const socket = net.open({ WebSocket: Moody as never });
+    const socket = net.open({ WebSocket: Moody });
     const events = journal(socket);
     net.last.lose();
     broken = true;

@@ -1,5 +1,7 @@
 import type { Gap } from '@holdfast/protocol';
 
+// The types here name nothing of the DOM that Node lacks, so that a program for Node compiles without the library of the DOM.
+
 /** The transport is lost; the socket stays OPEN, keeps what is sent, and connects again. */
 export class RecoveringEvent extends Event {
   /** How the transport ended; 1006 where nothing better is known. */
@@ -69,7 +71,7 @@ export class SocketErrorEvent extends Event {
 export class TopicMessageEvent extends MessageEvent<unknown> {
   readonly topic: string;
 
-  constructor(topic: string, init: MessageEventInit<unknown>) {
+  constructor(topic: string, init: { readonly data: unknown; readonly origin: string }) {
     super('message', init);
     this.topic = topic;
   }
@@ -78,12 +80,19 @@ export class TopicMessageEvent extends MessageEvent<unknown> {
 /** A `MessageEvent`; `topic` is there when the message was published to one. */
 export type SocketMessageEvent = MessageEvent & { readonly topic?: string };
 
+/** The `CloseEvent` of the platform, or where it has none one like it. */
+export interface SocketCloseEvent extends Event {
+  readonly code: number;
+  readonly reason: string;
+  readonly wasClean: boolean;
+}
+
 /** The events of a socket by their names. */
 export interface SocketEventMap {
   open: Event;
   message: SocketMessageEvent;
   error: SocketErrorEvent;
-  close: CloseEvent;
+  close: SocketCloseEvent;
   recovering: RecoveringEvent;
   recovered: RecoveredEvent;
   gap: GapEvent;
@@ -92,28 +101,29 @@ export interface SocketEventMap {
 
 export type SocketEventType = keyof SocketEventMap;
 
+type Listener = ((event: Event) => void) | { handleEvent(event: Event): void } | null;
+
+interface ListenerOptions {
+  capture?: boolean;
+  once?: boolean;
+  passive?: boolean;
+  signal?: AbortSignal;
+}
+
 /** An EventTarget that knows the events of a socket; others are accepted as by any target. */
 export interface SocketEventTarget extends EventTarget {
   addEventListener<T extends SocketEventType>(
     type: T,
     listener: (this: this, event: SocketEventMap[T]) => unknown,
-    options?: boolean | AddEventListenerOptions,
+    options?: boolean | ListenerOptions,
   ): void;
-  addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void;
+  addEventListener(type: string, listener: Listener, options?: boolean | ListenerOptions): void;
   removeEventListener<T extends SocketEventType>(
     type: T,
     listener: (this: this, event: SocketEventMap[T]) => unknown,
-    options?: boolean | EventListenerOptions,
+    options?: boolean | ListenerOptions,
   ): void;
-  removeEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | EventListenerOptions,
-  ): void;
+  removeEventListener(type: string, listener: Listener, options?: boolean | ListenerOptions): void;
 }
 
 export const SocketEventTarget: { new (): SocketEventTarget; prototype: SocketEventTarget } = EventTarget;

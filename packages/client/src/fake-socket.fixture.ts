@@ -96,7 +96,7 @@ export function stage(): Stage {
     }
   }
   const options: WebSocketOptions = {
-    WebSocket: Transport as unknown as NonNullable<WebSocketOptions['WebSocket']>,
+    WebSocket: Transport,
     clock,
     random: () => 0.5,
     environment: 'development',

@@ -3,7 +3,7 @@ import type { Hint } from '@holdfast/protocol';
 /** What a page tells of its life: the parts of `window` and `document` that are listened to. A worker has no document. */
 export interface Lifecycle {
   readonly window?: EventTarget;
-  readonly document?: EventTarget & { readonly visibilityState: DocumentVisibilityState };
+  readonly document?: EventTarget & { readonly visibilityState: 'hidden' | 'visible' };
 }
 
 /**

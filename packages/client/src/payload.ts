@@ -28,7 +28,7 @@ const nameOf = (value: unknown): string => Object.prototype.toString.call(value)
 export const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\uFFFD');
 
 /** A received binary payload as the application wants it. */
-export function binaryOf(bytes: Uint8Array, type: BinaryType): Blob | ArrayBuffer {
+export function binaryOf(bytes: Uint8Array, type: 'blob' | 'arraybuffer'): Blob | ArrayBuffer {
   if (type === 'blob') return new Blob([bytes as Uint8Array<ArrayBuffer>]);
   // What came over the wire is often a view of a larger buffer that is not the application's business.
   if (bytes.byteLength === bytes.buffer.byteLength) return bytes.buffer as ArrayBuffer;

@@ -1,4 +1,6 @@
 import type { ConnectLimits, PRESETS } from '@holdfast/protocol';
+import type { CloseEventOptions } from './close-event.js';
+import type { SocketCloseEvent } from './events.js';
 import type { Lifecycle } from './lifecycle.js';
 import type { TransportOptions } from './options.js';
 import type { Dial } from './transport.js';
@@ -15,7 +17,7 @@ export interface DetectedEnvironment {
 
 /** What differs between a browser and Node; one file each. Everything here can be replaced by an option. */
 export interface Platform {
-  readonly CloseEvent: typeof globalThis.CloseEvent;
+  readonly CloseEvent: new (type: string, options: CloseEventOptions) => SocketCloseEvent;
   /** What a relative URL is relative to. */
   baseUrl(): string | undefined;
   environment(url: URL): DetectedEnvironment;

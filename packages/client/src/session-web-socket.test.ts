@@ -66,7 +66,7 @@ describe('the constructor', () => {
       }
     }
     const net = stage();
-    const error = thrownBy(() => net.connect({ WebSocket: Strict as never }));
+    const error = thrownBy(() => net.connect({ WebSocket: Strict }));
     expect(error.name).toBe('SecurityError');
     net.clock.advance(60_000);
     expect(net.clock.pending).toBe(0);

@@ -78,7 +78,7 @@ export abstract class SessionWebSocket extends SocketEventTarget {
   readonly #blobs: BlobQueue;
   #unwatch: (() => void) | undefined;
   #readyState: 0 | 1 | 2 | 3 = CONNECTING;
-  #binaryType: BinaryType = 'blob';
+  #binaryType: 'blob' | 'arraybuffer' = 'blob';
   #protocol = '';
   #extensions = '';
   #openedMs: number | undefined;
@@ -148,11 +148,11 @@ export abstract class SessionWebSocket extends SocketEventTarget {
     return this.#driver.bufferedBytes + this.#blobs.bytes + this.#droppedBytes;
   }
 
-  get binaryType(): BinaryType {
+  get binaryType(): 'blob' | 'arraybuffer' {
     return this.#binaryType;
   }
 
-  set binaryType(type: BinaryType) {
+  set binaryType(type: 'blob' | 'arraybuffer') {
     if (type === 'blob' || type === 'arraybuffer') this.#binaryType = type;
   }
 

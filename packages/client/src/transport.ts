@@ -26,5 +26,19 @@ export interface TransportListener {
 /** Opens a transport; nothing is reported before it returns. Throws what the platform's constructor throws. */
 export type Dial = (url: string, protocols: string[], listener: TransportListener) => Transport;
 
-/** Any constructor of WebSockets after the WHATWG standard. */
-export type WebSocketConstructor = new (url: string, protocols: string[]) => globalThis.WebSocket;
+/** What is used of a WebSocket after the WHATWG standard. The attributes are written and never read. */
+export interface WebSocketLike {
+  readonly protocol: string;
+  readonly extensions: string;
+  readonly bufferedAmount: number;
+  binaryType: string;
+  onopen: unknown;
+  onmessage: unknown;
+  onclose: unknown;
+  onerror: unknown;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+}
+
+/** The platform's `WebSocket`, the one of `ws`, or any other that behaves like it. */
+export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;

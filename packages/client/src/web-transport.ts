@@ -10,7 +10,7 @@ export const webDial =
     socket.onopen = () => listener.opened();
     socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) =>
       typeof data === 'string' ? listener.received(data, false) : listener.received(new Uint8Array(data), true);
-    socket.onclose = ({ code, reason }) => listener.lost(code, reason);
+    socket.onclose = ({ code, reason }: CloseEvent) => listener.lost(code, reason);
     // The close that follows says all that there is to know. Some implementations throw where nobody listens.
     socket.onerror = () => undefined;
 
