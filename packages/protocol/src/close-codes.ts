@@ -1,4 +1,3 @@
-import * as errors from './errors.js';
 import type { ErrorKind } from './error.js';
 
 /**
@@ -50,21 +49,7 @@ export const VERDICTS: ReadonlyMap<number, Verdict> = new Map([
 export const verdictOf = (code: number): Verdict => VERDICTS.get(code) ?? 'resume';
 
 /** The code that carries an error to the peer. */
-const CODE_OF: ReadonlyMap<ErrorKind['code'], number> = new Map([
-  [errors.TOO_LARGE.code, CLOSE.tooLarge],
-  [errors.FENCED.code, CLOSE.fenced],
-  [errors.EXPIRED.code, CLOSE.expired],
-  [errors.UNAUTHORIZED.code, CLOSE.unauthorized],
-  [errors.ORIGIN.code, CLOSE.unauthorized],
-  [errors.HANDSHAKE.code, CLOSE.handshake],
-  [errors.SILENT.code, CLOSE.silent],
-  [errors.SLOW_WRITE.code, CLOSE.slowWrite],
-  [errors.BUSY.code, CLOSE.later],
-  [errors.STORE.code, CLOSE.store],
-  [errors.FAILED.code, CLOSE.internal],
-]);
-
-export const closeCodeOf = (kind: ErrorKind): number => CODE_OF.get(kind.code) ?? CLOSE.protocol;
+export const closeCodeOf = (kind: ErrorKind): number => kind.closeCode ?? CLOSE.protocol;
 
 /** The reason of a close: the coded error, and after how many milliseconds to come back where that is known. */
 export const closeReason = (kind: ErrorKind, retryMs?: number): string =>

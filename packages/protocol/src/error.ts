@@ -10,6 +10,8 @@ export interface ErrorKind {
   readonly what: string;
   /** What the reader should do, one sentence. */
   readonly fix: string;
+  /** The code that carries it to the peer, where that is not 4500. */
+  readonly closeCode?: number | undefined;
 }
 
 /** Shared by all copies of the package, so that `instanceof` holds when two of them are installed. */

@@ -1,3 +1,4 @@
+import { CLOSE } from './close-codes.js';
 import type { ErrorKind } from './error.js';
 
 /**
@@ -5,19 +6,19 @@ import type { ErrorKind } from './error.js';
  * docs/errors.md is generated from it and a test holds the two together.
  */
 /* @__NO_SIDE_EFFECTS__ */
-function peer(code: ErrorKind['code'], what: string, fix: string): ErrorKind {
-  return { code, side: 'peer', retryable: false, what, fix };
+function peer(code: ErrorKind['code'], what: string, fix: string, closeCode?: number): ErrorKind {
+  return { code, side: 'peer', retryable: false, what, fix, closeCode };
 }
 /* @__NO_SIDE_EFFECTS__ */
 function caller(code: ErrorKind['code'], what: string, fix: string): ErrorKind {
   return { code, side: 'caller', retryable: false, what, fix };
 }
 /* @__NO_SIDE_EFFECTS__ */
-function environment(code: ErrorKind['code'], what: string, fix: string): ErrorKind {
-  return { code, side: 'environment', retryable: true, what, fix };
+function environment(code: ErrorKind['code'], what: string, fix: string, closeCode?: number): ErrorKind {
+  return { code, side: 'environment', retryable: true, what, fix, closeCode };
 }
 
-// Frames that a peer got wrong. All of them close the transport with 4500.
+// Frames that a peer got wrong. They close the transport with 4500, where no other code is given.
 export const HEADER = peer('HF_HEADER', 'A frame has no valid header line.', 'Check the peer against PROTOCOL.md.');
 export const FRAME = peer('HF_FRAME', 'The type of a frame is unknown.', 'Check the protocol version of the peer.');
 export const FIELD = peer('HF_FIELD', 'A header field is malformed.', 'Check the peer against PROTOCOL.md.');
@@ -34,6 +35,7 @@ export const TOO_LARGE = peer(
   'HF_TOO_LARGE',
   'A frame exceeds its size limit.',
   'Send less in one message, or raise maxPayload.',
+  CLOSE.tooLarge,
 );
 
 // How an attach or a session ends.
@@ -41,47 +43,61 @@ export const FENCED = peer(
   'HF_FENCED',
   'A newer connection has taken this session over.',
   'Nothing, if it was yours; else find who else holds the resume token.',
+  CLOSE.fenced,
 );
 export const EXPIRED = peer(
   'HF_EXPIRED',
   'The session has ended, or was never known here.',
   'Open a new one and load state afresh.',
+  CLOSE.expired,
 );
 export const UNAUTHORIZED = peer(
   'HF_UNAUTHORIZED',
   'The server refused the credentials.',
   'Sign in again, then connect.',
+  CLOSE.unauthorized,
 );
-export const ORIGIN = peer('HF_ORIGIN', 'The Origin is not on the allow-list.', 'Add it to allowedOrigins.');
+export const ORIGIN = peer(
+  'HF_ORIGIN',
+  'The Origin is not on the allow-list.',
+  'Add it to allowedOrigins.',
+  CLOSE.unauthorized,
+);
 export const HANDSHAKE = environment(
   'HF_HANDSHAKE',
   'The first frame did not arrive in time.',
   'Look for a proxy that buffers, or raise handshakeMs.',
+  CLOSE.handshake,
 );
 export const SILENT = environment(
   'HF_SILENT',
   'Nothing was heard from the peer within deadMs.',
   'Nothing: the client resumes. If it is frequent, look at the network.',
+  CLOSE.silent,
 );
 export const SLOW_WRITE = environment(
   'HF_SLOW_WRITE',
   'The network took no byte within writeMs.',
   'Nothing: the client resumes. If it is frequent, look at the network.',
+  CLOSE.slowWrite,
 );
 export const BUSY = environment(
   'HF_BUSY',
   'The server is at a limit of admission.',
   'Wait for the hinted time; raise maxSessions or acceptsPerSecond if it lasts.',
+  CLOSE.later,
 );
 export const STORE = environment(
   'HF_STORE',
   'The store did not answer.',
   'Check the store; sessions go on by themselves.',
+  CLOSE.store,
 );
 export const FAILED = environment(
   'HF_FAILED',
   'The server could not set the session up.',
   'See the log of the server.',
+  CLOSE.internal,
 );
 
 // The client's own.
