@@ -6,16 +6,16 @@ import type { ErrorKind } from './error.js';
  * docs/errors.md is generated from it and a test holds the two together.
  */
 /* @__NO_SIDE_EFFECTS__ */
-function peer(code: ErrorKind['code'], what: string, fix: string, closeCode?: number): ErrorKind {
-  return { code, side: 'peer', retryable: false, what, fix, closeCode };
+function peer(code: ErrorKind['code'], what: string, fix: string, close?: keyof typeof CLOSE): ErrorKind {
+  return { code, side: 'peer', retryable: false, what, fix, closeCode: close && CLOSE[close] };
 }
 /* @__NO_SIDE_EFFECTS__ */
 function caller(code: ErrorKind['code'], what: string, fix: string): ErrorKind {
   return { code, side: 'caller', retryable: false, what, fix };
 }
 /* @__NO_SIDE_EFFECTS__ */
-function environment(code: ErrorKind['code'], what: string, fix: string, closeCode?: number): ErrorKind {
-  return { code, side: 'environment', retryable: true, what, fix, closeCode };
+function environment(code: ErrorKind['code'], what: string, fix: string, close?: keyof typeof CLOSE): ErrorKind {
+  return { code, side: 'environment', retryable: true, what, fix, closeCode: close && CLOSE[close] };
 }
 
 // Frames that a peer got wrong. They close the transport with 4500, where no other code is given.
@@ -35,7 +35,7 @@ export const TOO_LARGE = peer(
   'HF_TOO_LARGE',
   'A frame exceeds its size limit.',
   'Send less in one message, or raise maxPayload.',
-  CLOSE.tooLarge,
+  'tooLarge',
 );
 
 // How an attach or a session ends.
@@ -43,61 +43,61 @@ export const FENCED = peer(
   'HF_FENCED',
   'A newer connection has taken this session over.',
   'Nothing, if it was yours; else find who else holds the resume token.',
-  CLOSE.fenced,
+  'fenced',
 );
 export const EXPIRED = peer(
   'HF_EXPIRED',
   'The session has ended, or was never known here.',
   'Open a new one and load state afresh.',
-  CLOSE.expired,
+  'expired',
 );
 export const UNAUTHORIZED = peer(
   'HF_UNAUTHORIZED',
   'The server refused the credentials.',
   'Sign in again, then connect.',
-  CLOSE.unauthorized,
+  'unauthorized',
 );
 export const ORIGIN = peer(
   'HF_ORIGIN',
   'The Origin is not on the allow-list.',
   'Add it to allowedOrigins.',
-  CLOSE.unauthorized,
+  'unauthorized',
 );
 export const HANDSHAKE = environment(
   'HF_HANDSHAKE',
   'The first frame did not arrive in time.',
   'Look for a proxy that buffers, or raise handshakeMs.',
-  CLOSE.handshake,
+  'handshake',
 );
 export const SILENT = environment(
   'HF_SILENT',
   'Nothing was heard from the peer within deadMs.',
   'Nothing: the client resumes. If it is frequent, look at the network.',
-  CLOSE.silent,
+  'silent',
 );
 export const SLOW_WRITE = environment(
   'HF_SLOW_WRITE',
   'The network took no byte within writeMs.',
   'Nothing: the client resumes. If it is frequent, look at the network.',
-  CLOSE.slowWrite,
+  'slowWrite',
 );
 export const BUSY = environment(
   'HF_BUSY',
   'The server is at a limit of admission.',
   'Wait for the hinted time; raise maxSessions or acceptsPerSecond if it lasts.',
-  CLOSE.later,
+  'later',
 );
 export const STORE = environment(
   'HF_STORE',
   'The store did not answer.',
   'Check the store; sessions go on by themselves.',
-  CLOSE.store,
+  'store',
 );
 export const FAILED = environment(
   'HF_FAILED',
   'The server could not set the session up.',
   'See the log of the server.',
-  CLOSE.internal,
+  'internal',
 );
 
 // The client's own.
