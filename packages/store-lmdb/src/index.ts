@@ -1,1 +1,1 @@
-export {};
+export { LmdbStore, type LmdbStoreOptions } from './lmdb-store.js';

@@ -1,9 +1,19 @@
-export { HoldfastError } from '@holdfast/protocol';
+export { errors, HoldfastError } from '@holdfast/protocol';
 export { applyBatch, endSession } from './apply.js';
 export type { Cursor, Ledger, Log, SessionRecord, TopicRecord } from './ledger.js';
 export { newEpoch } from './memory-log.js';
 export { MemoryStore, type MemoryStoreOptions } from './memory.js';
-export { ageLimit, expiryOf, hasLapsed, type Lease, overflows, renewLease, retentionOf, type Tokens } from './rules.js';
+export {
+  ageLimit,
+  expiryOf,
+  type Extent,
+  hasLapsed,
+  type Lease,
+  overflows,
+  renewLease,
+  retentionOf,
+  type Tokens,
+} from './rules.js';
 export {
   DEFAULT_RETENTION,
   sessionStream,

@@ -40,8 +40,8 @@ export class Tails {
   }
 
   /** The pods that follow a stream. */
-  *podsThatFollow(stream: StreamKey): Iterable<string> {
-    for (const { pod } of this.#followers.get(stream) ?? []) yield pod;
+  podsThatFollow(stream: StreamKey): string[] {
+    return [...(this.#followers.get(stream) ?? [])].map(({ pod }) => pod);
   }
 }
 

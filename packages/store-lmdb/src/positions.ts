@@ -1,0 +1,79 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { StreamKey, Tails } from '@holdfast/store';
+
+/** How many streams are looked at before others may run. */
+const SLICE = 500;
+
+/** Where a stream is now: its end and, of a session's, who has the session under which epoch. */
+export interface Position {
+  readonly end: number;
+  readonly owner?: { readonly pod: string; readonly epoch: number };
+}
+
+/** What the positions are read from. */
+export interface PositionSource {
+  /** The number of the last commit: while it stays, no position can have changed. */
+  lastCommit(): number;
+  /** The positions of these streams, in order; undefined for the stream of a session that is not there. */
+  positionsOf(streams: readonly StreamKey[]): (Position | undefined)[];
+}
+
+/**
+ * Makes up for rings of the doorbell that were lost: looks from time to time whether the streams that are followed have grown, and whether
+ * their sessions have moved, beyond what the tails were told.
+ */
+export class Positions {
+  readonly #tails: Tails;
+  readonly #source: PositionSource;
+  readonly #told = new Map<StreamKey, number>();
+  #checkedCommit: number | undefined;
+  #checking: Promise<void> | undefined;
+
+  constructor(tails: Tails, source: PositionSource) {
+    this.#tails = tails;
+    this.#source = source;
+  }
+
+  /** Somebody follows the stream from here on. */
+  follow(stream: StreamKey): void {
+    if (!this.#told.has(stream)) this.#told.set(stream, this.#source.positionsOf([stream])[0]?.end ?? 0);
+  }
+
+  /** The tails have been told that the stream ends here. */
+  told(stream: StreamKey, end: number): void {
+    if (this.#told.has(stream)) this.#told.set(stream, end);
+  }
+
+  /** Compares; one comparison at a time. */
+  check(): Promise<void> {
+    this.#checking ??= this.#check().finally(() => (this.#checking = undefined));
+    return this.#checking;
+  }
+
+  async #check(): Promise<void> {
+    const commit = this.#source.lastCommit();
+    if (commit === this.#checkedCommit) return;
+    for (const stream of this.#told.keys()) if (!this.#tails.follows(stream)) this.#told.delete(stream);
+    const streams = [...this.#told.keys()];
+    for (let from = 0; from < streams.length; from += SLICE) {
+      if (from > 0) await nextTurn();
+      const slice = streams.slice(from, from + SLICE);
+      const positions = this.#source.positionsOf(slice);
+      slice.forEach((stream, index) => this.#compare(stream, positions[index]));
+    }
+    this.#checkedCommit = commit;
+  }
+
+  #compare(stream: StreamKey, position: Position | undefined): void {
+    if (position !== undefined && position.end > (this.#told.get(stream) ?? 0)) {
+      this.#told.set(stream, position.end);
+      this.#tails.grew(stream, position.end);
+    }
+    if (!stream.startsWith('s:')) return;
+    // Every epoch before that of the new owner is over, and every one at all of a session that has ended.
+    const over = position?.owner === undefined ? Number.MAX_SAFE_INTEGER : position.owner.epoch - 1;
+    for (const pod of this.#tails.podsThatFollow(stream)) {
+      if (pod !== position?.owner?.pod) this.#tails.fence(pod, { session: stream.slice(2), epoch: over });
+    }
+  }
+}
