@@ -69,15 +69,16 @@ export class Driver {
     throw this.#thrown.error;
   }
 
-  /** Why a message of so many bytes would not be accepted, with `aheadBytes` still to come before it. */
-  refusal(bytes: number, aheadBytes: number): ErrorKind | undefined {
+  /** Why a message of so many bytes would not be accepted, with others still to come before it. */
+  refusal(bytes: number, ahead: { readonly bytes: number; readonly length: number }): ErrorKind | undefined {
     const plainBytes = this.#machine.state === 'plain' ? this.bufferedBytes : 0;
-    return this.#machine.refusal(bytes, aheadBytes + plainBytes);
+    return this.#machine.refusal(bytes, ahead.bytes + plainBytes, ahead.length);
   }
 
   send(payload: Payload): ErrorKind | undefined {
     // The machine knows what it holds of a session; what a plain transport holds, only the transport knows.
-    const refusal = this.#machine.state === 'plain' ? this.refusal(sizeOf(payload.data), 0) : undefined;
+    const refusal =
+      this.#machine.state === 'plain' ? this.#machine.refusal(sizeOf(payload.data), this.bufferedBytes) : undefined;
     return refusal ?? this.#command((nowMs) => this.#machine.send(payload, nowMs));
   }
 

@@ -176,7 +176,7 @@ export abstract class SessionWebSocket extends SocketEventTarget {
       return undefined;
     }
     // Judged now, so that it is certain to be accepted when its turn comes.
-    raise(this.#driver.refusal(bytes, this.#blobs.bytes));
+    raise(this.#driver.refusal(bytes, this.#blobs));
     return this.#blobs.push(message, bytes);
   }
 

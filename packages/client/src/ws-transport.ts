@@ -14,8 +14,12 @@ export const wsDial =
   (url, protocols, listener) => {
     const socket = new WebSocket(url, protocols, { perMessageDeflate: false, ...options } satisfies ClientOptions);
     let abandoned = false;
+    let opened = false;
     let error: Error | undefined;
-    socket.on('open', () => listener.opened());
+    socket.on('open', () => {
+      opened = true;
+      listener.opened();
+    });
     socket.on('message', (data: Buffer, binary) => listener.received(binary ? data : data.toString(), binary));
     socket.on('error', (cause) => (error = cause));
     socket.on('unexpected-response', (request, response) => {
@@ -27,7 +31,8 @@ export const wsDial =
     socket.on('close', (code, reason) => {
       if (abandoned) return;
       if (error?.message === 'Server sent no subprotocol') listener.refusedSubprotocol();
-      else listener.lost(code, reason.toString() || (error?.message ?? ''));
+      // Once it was open the standard knows no reason but the peer's.
+      else listener.lost(code, opened ? reason.toString() : (error?.message ?? ''));
     });
 
     return {

@@ -143,15 +143,14 @@ export class ClientSession {
   }
 
   /**
-   * Why a message of so many bytes would not be accepted, with `aheadBytes` waiting to come before it that only the driver knows
-   * of. What a plain transport holds is such; how large one message for a plain server may be is between the two.
+   * Why a message of so many bytes would not be accepted, with others waiting to come before it that only the driver knows of. What a plain transport holds is such; how large one message for a plain server may be is between the two.
    */
-  refusal(bytes: number, aheadBytes: number): ErrorKind | undefined {
+  refusal(bytes: number, aheadBytes: number, aheadMessages = 0): ErrorKind | undefined {
     const waitingBytes = aheadBytes + this.#outbox.bytes;
     if (this.#plain === undefined && bytes > this.#policy.maxPayloadBytes) return errors.MESSAGE_TOO_LARGE;
     if (this.#plain !== undefined && waitingBytes === 0) return undefined;
-    const isFull =
-      waitingBytes + bytes > this.#options.maxBufferedBytes || this.#outbox.messages >= LIMITS.waitingMessages;
+    const waitingMessages = aheadMessages + this.#outbox.messages;
+    const isFull = waitingBytes + bytes > this.#options.maxBufferedBytes || waitingMessages >= LIMITS.waitingMessages;
     return isFull ? errors.BUFFER_FULL : undefined;
   }
 
