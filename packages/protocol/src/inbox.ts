@@ -96,13 +96,14 @@ export class Inbox {
   skip(topic: string, from: number, to: number, epoch: string): { from: number } | Exclude<Arrival, 'fresh'> {
     const cursor = this.#cursor(topic);
     if (!cursor) return 'unknown';
-    if (cursor.isOver) {
-      if (from !== 0) return 'hole';
+    if (from === 0 && (cursor.isOver || epoch !== cursor.epoch)) {
       Object.assign(cursor, { epoch, offset: 0, isOver: false });
+      // How far the replay goes may have been said of the old stream.
+      this.#replayEnds.delete(topic);
       this.#advance(topic, cursor, to);
       return { from };
     }
-    if (epoch !== cursor.epoch || cursor.at !== Math.max(from - 1, 0)) return 'hole';
+    if (cursor.isOver || epoch !== cursor.epoch || cursor.at !== Math.max(from - 1, 0)) return 'hole';
     const next = cursor.offset + 1;
     return this.#advance(topic, cursor, to) ? { from: Math.max(from, next) } : 'duplicate';
   }

@@ -7,33 +7,52 @@ export type Step =
   /** Entries `from` to `to` are lost; `from` 0 if the stream began anew. */
   | { readonly do: 'gap'; readonly from: number; readonly to: number }
   /** The stream began anew under a live transport: acks of the old one may be on their way, so only a resume can go on. */
-  | { readonly do: 'reattach' };
+  | { readonly do: 'reattach' }
+  /** The client claims to have what the log never had. */
+  | { readonly do: 'refuse' };
+
+/** What is known of a stream, and of a session's place in it. */
+export interface Position {
+  readonly epoch: string;
+  readonly offset: number;
+  readonly end: number;
+  /** The epoch of the stream as it is now, where it is known and may be another one. */
+  readonly streamEpoch?: string;
+}
 
 /**
  * One session's cursor over one stream. This is the whole of delivery: a live message, a replay after a reconnect, a slow
  * consumer that catches up and a session that moved are all "send what lies behind the cursor while the credit lasts".
  */
 export class Reader {
-  readonly #credit: Credit;
-  readonly #inFlight: InFlight;
+  #credit: Credit;
+  #inFlight: InFlight;
   #epoch: string;
+  /** Where it began on this transport. */
+  #start: number;
   /** Last offset that was sent, or skipped by a gap. */
   #sent: number;
+  #acked: number;
   /** Last offset that is known to exist. */
   #end: number;
-  #acked: number;
   /** The client's cursor belongs to a stream that is no more. */
-  #stale = false;
+  #isStale = false;
+  /** It may: the log has to say. */
+  #isDoubtful: boolean;
   /** A read is on its way. */
-  reading = false;
+  #isReading = false;
+  /** Reads that were asked for on older transports and are not answered. */
+  #voidReads = 0;
 
-  constructor(credit: Credit, epoch: string, offset: number, end: number) {
+  constructor(credit: Credit, { epoch, offset, end, streamEpoch = epoch }: Position) {
     this.#credit = credit;
     this.#inFlight = new InFlight(credit);
     this.#epoch = epoch;
+    this.#start = offset;
     this.#sent = offset;
     this.#acked = offset;
-    this.#end = Math.max(end, offset);
+    this.#end = end;
+    this.#isDoubtful = streamEpoch !== epoch || offset > end;
   }
 
   get epoch(): string {
@@ -52,19 +71,62 @@ export class Reader {
     return this.#acked;
   }
 
+  get isReading(): boolean {
+    return this.#isReading;
+  }
+
+  /** Whether nothing was sent on this transport. */
+  get isUntouched(): boolean {
+    return this.#sent === this.#start;
+  }
+
   /** Whether all that is known to exist was sent. */
   get atEnd(): boolean {
-    return !this.#stale && this.#sent >= this.#end;
+    return !this.#isStale && !this.#isDoubtful && this.#sent >= this.#end;
   }
 
   /** Whether something lies behind the cursor that has not been asked for. */
   get wantsRead(): boolean {
-    return !this.reading && !this.atEnd && this.#credit.open;
+    return !this.#isReading && !this.atEnd && this.#credit.open;
   }
 
-  /** The stream is another one than the client knew: what it has of the old one counts for nothing. */
-  beginAnew(): void {
-    this.#stale = true;
+  /** The store tells anew how things stand. */
+  refresh({ epoch, offset, end, streamEpoch = epoch }: Position): void {
+    if (epoch !== this.#epoch) {
+      this.#epoch = epoch;
+      this.#acked = offset;
+      this.#end = end;
+    }
+    this.grown(end);
+    if (streamEpoch !== epoch) this.#isDoubtful = true;
+  }
+
+  /**
+   * A new transport: goes on behind what the client has acknowledged, or behind where it says that it is. What it says of an epoch
+   * or an offset that is not known here is for the log to judge.
+   */
+  begin(credit: Credit, offset = this.#acked, epoch = this.#epoch): void {
+    this.#credit = credit;
+    this.#inFlight = new InFlight(credit);
+    this.#isStale = false;
+    if (epoch !== this.#epoch || offset > this.#end) this.#isDoubtful = true;
+    this.#epoch = epoch;
+    this.#start = offset;
+    this.#sent = offset;
+    this.#acked = offset;
+    if (this.#isReading) this.#voidReads++;
+    this.#isReading = false;
+  }
+
+  /** A new transport whose client knew another stream under this name: what it has of that counts for nothing. */
+  beginAnew(credit: Credit): void {
+    this.begin(credit, 0);
+    this.#isStale = true;
+  }
+
+  /** Someone says that the stream has another epoch. */
+  doubt(): void {
+    this.#isDoubtful = true;
   }
 
   /** The stream has grown. */
@@ -87,28 +149,45 @@ export class Reader {
     this.#inFlight.acked(Infinity);
   }
 
+  /** The log is asked for what lies behind {@link sent}. */
+  asked(): void {
+    this.#isReading = true;
+  }
+
+  /** The log has answered, well or badly. False if the answer is for a transport that is gone. */
+  answered(): boolean {
+    if (this.#voidReads > 0) {
+      this.#voidReads--;
+      return false;
+    }
+    this.#isReading = false;
+    return true;
+  }
+
   /** An entry that was written just now. True if it is the next and may go out; else it waits in the log. */
   takes(entry: LogEntry): boolean {
     this.grown(entry.offset);
-    if (entry.offset !== this.#sent + 1 || this.reading || this.#stale) return false;
+    if (entry.offset !== this.#sent + 1 || this.#isReading || this.#isStale || this.#isDoubtful) return false;
     return this.#send(entry);
   }
 
-  /** What a slice of the log means: entries to send while credit lasts, and a gap first if history is missing. */
-  *take(slice: LogSlice): Generator<Step> {
-    this.reading = false;
-    if (this.#stale) {
-      this.#stale = false;
+  /**
+   * What a slice of the log means: entries to send while credit lasts, and a gap first if history is missing. Another epoch than
+   * the client's is told with a gap, too, where `isSafe`: where no ack of the old stream can be on its way.
+   */
+  *take(slice: LogSlice, isSafe: boolean): Generator<Step> {
+    const isNew = this.#isStale || (isSafe && slice.epoch !== this.#epoch);
+    // What rang while this slice was read may have meant the new stream: look once more.
+    this.#isDoubtful = isNew;
+    if (isNew) {
+      this.#isStale = false;
       this.#epoch = slice.epoch;
       this.#end = slice.end;
       this.#sent = slice.first - 1;
       this.#acked = this.#sent;
       yield { do: 'gap', from: 0, to: this.#sent };
-    }
-    if (slice.epoch !== this.#epoch) {
-      yield { do: 'reattach' };
-      return;
-    }
+    } else if (slice.epoch !== this.#epoch) return yield { do: 'reattach' };
+    else if (this.isUntouched && this.#sent > slice.end) return yield { do: 'refuse' };
     this.grown(slice.end);
     if (slice.first > this.#sent + 1) {
       const from = this.#sent + 1;
@@ -116,7 +195,6 @@ export class Reader {
       yield { do: 'gap', from, to: this.#sent };
     }
     for (const entry of slice.entries) {
-      // What lies before was sent meanwhile; what lies behind answers the read of a transport that is gone.
       if (entry.offset !== this.#sent + 1) continue;
       if (!this.#send(entry)) return;
       yield { do: 'send', entry };

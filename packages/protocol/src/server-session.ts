@@ -20,12 +20,16 @@ import { sizeOf } from './utf8.js';
 export interface ServerSessionState {
   readonly id: string;
   readonly watermark: number;
+  /** `epoch` and `end` as they are now. */
   readonly stream: { readonly epoch: string; readonly end: number; readonly acked: number };
+  /** `epoch` and `offset` as they were when the session followed the topic, or acknowledged it; `end` as it is now. */
   readonly topics: readonly {
     readonly topic: string;
     readonly epoch: string;
     readonly offset: number;
     readonly end: number;
+    /** The epoch of the stream as it is now, where the store knows it. */
+    readonly streamEpoch?: string;
   }[];
   readonly closing?: { readonly code: number; readonly reason: string };
 }
@@ -73,8 +77,7 @@ export class ServerSession {
     this.#watermark = state.watermark;
     this.#closing = state.closing;
     this.#uncommitted = new InFlight(new Credit(options.policy.window));
-    this.#addReader('', state.stream.epoch, state.stream.acked, state.stream.end);
-    for (const { topic, epoch, offset, end } of state.topics) this.#addReader(topic, epoch, offset, end);
+    this.refresh(state);
   }
 
   // ------------------------------------------------------------------------------------------------------------ getters
@@ -122,15 +125,18 @@ export class ServerSession {
     this.#pump();
   }
 
-  /** The session was attached to anew, here: the store's word on its streams is newer than ours. */
+  /**
+   * The session was attached to anew, here, and nobody else has held it meanwhile: the store's word on its streams is newer than
+   * ours. If others have held it, what this machine remembers is void: fence it and make a new one.
+   */
   refresh({ stream, topics }: Pick<ServerSessionState, 'stream' | 'topics'>): void {
     const streams = [{ topic: '', epoch: stream.epoch, offset: stream.acked, end: stream.end }, ...topics];
     const current = new Set(streams.map(({ topic }) => topic));
     for (const topic of this.#readers.keys()) if (!current.has(topic)) this.#readers.delete(topic);
-    for (const { topic, epoch, offset, end } of streams) {
-      const reader = this.#readers.get(topic);
-      if (reader?.epoch === epoch) reader.grown(end);
-      else this.#addReader(topic, epoch, offset, end);
+    for (const position of streams) {
+      const reader = this.#readers.get(position.topic);
+      if (reader) reader.refresh(position);
+      else this.#readers.set(position.topic, new Reader(this.#credit, position));
     }
   }
 
@@ -139,7 +145,7 @@ export class ServerSession {
     const link = this.#begin(transport, body.window, nowMs);
     this.#confirmed = false;
     for (const cursor of [{ topic: '', epoch: body.epoch, offset: body.received }, ...body.topics]) {
-      if (!this.#goOn(cursor)) return this.hangUp(errors.ACK, `${cursor.topic} ${cursor.offset}`);
+      this.#goOn(cursor);
     }
     const { pod, policy } = this.#options;
     const session = this.#reader('');
@@ -202,17 +208,22 @@ export class ServerSession {
     if (this.#link) this.#acknowledgeIfDue(this.#link, nowMs);
   }
 
-  /** An entry was written to a stream just now: it goes out at once if it is next and the window is open. */
-  handleEntry(topic: string, entry: LogEntry): void {
+  /**
+   * An entry was written to a stream just now: it goes out at once if it is next and the window is open. Give the epoch of the
+   * stream, if it is known: another one than before means that history was lost.
+   */
+  handleEntry(topic: string, entry: LogEntry, epoch?: string): void {
     const reader = this.#readers.get(topic);
-    if (!reader) return;
+    if (!reader || !this.#isSame(topic, reader, epoch)) return;
     if (this.#link && reader.takes(entry)) this.#sendEntry(this.#link, topic, entry);
-    else this.handleGrown(topic, entry.offset);
+    else this.handleGrown(topic, entry.offset, epoch);
   }
 
   /** A stream has grown, by another pod or in a way that only the log tells. */
-  handleGrown(topic: string, end: number): void {
-    this.#readers.get(topic)?.grown(end);
+  handleGrown(topic: string, end: number, epoch?: string): void {
+    const reader = this.#readers.get(topic);
+    if (!reader || !this.#isSame(topic, reader, epoch)) return;
+    reader.grown(end);
     this.#pump();
   }
 
@@ -220,10 +231,11 @@ export class ServerSession {
   handleSlice(topic: string, slice: LogSlice): void {
     const reader = this.#readers.get(topic);
     const link = this.#link;
-    if (!reader || !link) return;
+    if (!reader?.answered() || !link) return this.#pump();
     let moved = false;
-    for (const step of reader.take(slice)) {
-      if (step.do === 'reattach') return this.hangUp(errors.STORE, `epoch of ${topic || 'the session'}`, CLOSE.restart);
+    for (const step of reader.take(slice, this.#mayRenew(topic, reader))) {
+      if (step.do === 'reattach') return this.#reattach(topic);
+      if (step.do === 'refuse') return this.hangUp(errors.ACK, `${topic} ${reader.sent}`);
       if (step.do === 'send') this.#sendEntry(link, topic, step.entry);
       else this.#transmit(link, { type: 'gap', from: step.from, to: step.to, epoch: reader.epoch, topic });
       moved = true;
@@ -234,14 +246,13 @@ export class ServerSession {
 
   /** A read failed: it may be tried again. */
   handleReadFailed(topic: string): void {
-    const reader = this.#readers.get(topic);
-    if (reader) reader.reading = false;
+    this.#readers.get(topic)?.answered();
   }
 
   /** The session follows a topic from behind `offset`: committed. It has grown to `end` meanwhile. */
   handleSubscribed(topic: string, epoch: string, offset: number, end = offset): void {
     if (this.#readers.has(topic)) return;
-    this.#addReader(topic, epoch, offset, end);
+    this.#readers.set(topic, new Reader(this.#credit, { epoch, offset, end }));
     if (this.#link) this.#transmit(this.#link, { type: 'sub', n: offset, epoch, topic });
     this.#pump();
   }
@@ -408,7 +419,7 @@ export class ServerSession {
   /** Asks for no more than what may go out. The streams share it, or one session could hold a window for each of its topics. */
   #read(wanting: readonly [string, Reader][]): void {
     let sharing = 0;
-    for (const reader of this.#readers.values()) if (reader.reading) sharing++;
+    for (const reader of this.#readers.values()) if (reader.isReading) sharing++;
     sharing += wanting.length;
     const { messages, bytes } = this.#credit.left;
     const share = {
@@ -416,7 +427,7 @@ export class ServerSession {
       bytes: Math.ceil(Math.min(bytes, LIMITS.readBytes) / sharing),
     };
     for (const [topic, reader] of wanting) {
-      reader.reading = true;
+      reader.asked();
       this.#outputs.push({ type: 'read', topic, after: reader.sent, ...share });
     }
   }
@@ -465,7 +476,7 @@ export class ServerSession {
     this.#saidBye = false;
     this.#heardBye = false;
     this.#owedPong = undefined;
-    for (const [topic, { epoch, acked, end }] of this.#readers) this.#addReader(topic, epoch, acked, end);
+    for (const reader of this.#readers.values()) reader.begin(this.#credit);
     this.#step('attach');
     return link;
   }
@@ -476,26 +487,37 @@ export class ServerSession {
     this.#outputs.push({ type: 'detached', code, reason });
   }
 
-  /** Sets the reader of a stream to where the client says it is. False if it cannot be there. */
-  #goOn({ topic, epoch, offset }: TopicCursor): boolean {
-    const reader = this.#readers.get(topic);
-    if (!reader) return true;
-    if (epoch !== reader.epoch) {
-      this.#addReader(topic, reader.epoch, 0, reader.end).beginAnew();
-      return true;
-    }
-    if (offset > reader.end) return false;
-    // A topic that was left and followed again while the client was away goes on from there.
-    if (topic !== '' && offset <= reader.acked) return true;
-    this.#addReader(topic, epoch, offset, reader.end);
-    if (offset > reader.acked) this.#outputs.push({ type: 'acked', topic, offset });
-    return true;
+  #isSame(topic: string, reader: Reader, epoch = reader.epoch): boolean {
+    if (epoch === reader.epoch) return true;
+    if (this.#mayRenew(topic, reader)) {
+      reader.doubt();
+      this.#pump();
+    } else this.#reattach(topic);
+    return false;
   }
 
-  #addReader(topic: string, epoch: string, offset: number, end: number): Reader {
-    const reader = new Reader(this.#credit, epoch, offset, end);
-    this.#readers.set(topic, reader);
-    return reader;
+  /** Whether no ack can be on its way that means the stream before. Those of the session stream ride on everything. */
+  #mayRenew(topic: string, reader: Reader): boolean {
+    return topic !== '' && reader.isUntouched;
+  }
+
+  /** A stream that begins anew under a live transport is taken up by a resume: the client says what it had of the old one. */
+  #reattach(topic: string): void {
+    this.hangUp(errors.STORE, `a new epoch of ${topic || 'the session'}`, CLOSE.restart);
+  }
+
+  /** Sets the reader of a stream to where the client says it is. */
+  #goOn({ topic, epoch, offset }: TopicCursor): void {
+    const reader = this.#readers.get(topic);
+    if (!reader) return;
+    if (epoch === reader.epoch) {
+      // A topic that was left and followed again while the client was away goes on from there.
+      if (topic !== '' && offset <= reader.acked) return;
+      if (offset > reader.acked) this.#outputs.push({ type: 'acked', topic, offset });
+      reader.begin(this.#credit, offset);
+    } else if (topic === '') reader.beginAnew(this.#credit);
+    // The store has the epoch of when the topic was followed: it may be the client that is right.
+    else reader.begin(this.#credit, offset, epoch);
   }
 
   #reader(topic: string): Reader {

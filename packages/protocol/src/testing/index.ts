@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { Judge } from './judge.js';
 export { ModelLink, type LinkEnd, type LinkOptions, type Side } from './model-link.js';
 export { ModelLog } from './model-log.js';
 export { ModelPod, type PodOptions, type Span } from './model-pod.js';

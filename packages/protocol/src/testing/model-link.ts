@@ -1,5 +1,5 @@
 import type { Random } from '../backoff.js';
-import { sizeOf } from '../utf8.js';
+import { sizeOf, textOf } from '../utf8.js';
 import type { Timeline } from './timeline.js';
 
 export type Side = 'client' | 'server';
@@ -18,6 +18,8 @@ export interface LinkOptions {
   readonly random: Random;
   /** The shortest and the longest way of a message. */
   readonly latencyMs: readonly [number, number];
+  /** Is given a line for everything that is said on the link and that becomes of it. */
+  readonly trace?: (line: string) => void;
 }
 
 interface Way {
@@ -56,6 +58,7 @@ export class ModelLink {
   send(from: Side, data: string | Uint8Array, binary: boolean): void {
     const bytes = wireBytes(sizeOf(data));
     this.sentBytes[from] += bytes;
+    this.#trace(`${from} says ${(textOf(data) ?? '').replace('\n', ' | ')}`);
     const way = this.#ways[from];
     if (way.budgetBytes < bytes) {
       way.budgetBytes = 0;
@@ -70,6 +73,7 @@ export class ModelLink {
   /** One end closes, and forgets the link at once; the other learns of it behind what was sent before. */
   close(from: Side, code: number, reason: string): void {
     this.#ends.delete(from);
+    this.#trace(`${from} closes ${code} ${reason}`);
     this.#arrive(from, () => this.#lose(otherSide(from), code, reason));
   }
 
@@ -77,6 +81,7 @@ export class ModelLink {
   cut(unaware: readonly Side[] = []): void {
     if (!this.#isUp) return;
     this.#isUp = false;
+    this.#trace('is cut');
     for (const side of SIDES) {
       if (unaware.includes(side) || this.#ways[otherSide(side)].isBlackHole) continue;
       this.#options.timeline.after(this.#latencyMs(), () => this.#lose(side, 1006, ''));
@@ -105,9 +110,15 @@ export class ModelLink {
 
   #lose(side: Side, code: number, reason: string): void {
     const end = this.#ends.get(side);
+    if (end) this.#trace(`${side} loses ${code} ${reason}`);
     this.#ends.delete(side);
     end?.lost(code, reason);
     if (this.#ends.size === 0) this.#isUp = false;
+  }
+
+  #trace(line: string): void {
+    const { timeline, trace } = this.#options;
+    trace?.(`${timeline.nowMs.toFixed(1)} ${line}`);
   }
 
   #latencyMs(): number {

@@ -8,6 +8,7 @@ import type { Policy } from '../policy.js';
 import type { LogEntry, ServerOutput } from '../server-output.js';
 import { ServerSession } from '../server-session.js';
 import { textOf } from '../utf8.js';
+import type { Judge } from './judge.js';
 import type { ModelLink } from './model-link.js';
 import { ModelProcess } from './model-process.js';
 import type { ModelSession, ModelStore } from './model-store.js';
@@ -25,6 +26,8 @@ export interface PodOptions {
   readonly closeMs: number;
   /** From the end of a turn until its effects are committed, for a read, and for an attach. */
   readonly storeMs: Span;
+  /** Is told from where topics are followed. */
+  readonly judge: Judge;
   /** A pod has taken a session over: whoever held it may be told. */
   readonly fenced: (session: string, by: ModelPod) => void;
 }
@@ -75,6 +78,7 @@ export class ModelPod {
       if (session.topics.has(topic)) return;
       const { epoch, end } = this.#options.store.log(id, topic);
       session.topics.set(topic, { epoch, offset: end });
+      this.#options.judge.begin(topic, { epoch, offset: end });
       machine.handleSubscribed(topic, epoch, end);
     });
   }
@@ -176,13 +180,23 @@ export class ModelPod {
     this.#soon(this.#storeMs(), () => {
       if (session.fence !== fence) return this.#refuse(id, CLOSE.fenced, closeReason(errors.FENCED));
       let held = this.#held.get(name);
+      if (held && held.fence !== fence - 1) {
+        // Others have held the session meanwhile: what this pod remembers of it, and has not committed, is void.
+        this.#fenced(held);
+        held = undefined;
+      }
       if (held) held.machine.refresh(state);
       else held = this.#hold(session, state);
       held.fence = fence;
       // What was written while the store was answering rang for a pod that did not listen yet.
-      for (const topic of ['', ...held.machine.topics]) held.machine.handleGrown(topic, store.log(name, topic).end);
       if (this.#carry(id, link, held)) held.machine.resume(id, body, newToken, timeline.nowMs);
+      for (const topic of ['', ...held.machine.topics]) this.#lookAgain(held, topic);
     });
+  }
+
+  #lookAgain({ machine, session }: Held, topic: string): void {
+    const { epoch, end } = this.#options.store.log(session.id, topic);
+    machine.handleGrown(topic, end, epoch);
   }
 
   #hold(session: ModelSession, state = this.#options.store.stateOf(session)): Held {
@@ -290,9 +304,7 @@ export class ModelPod {
     const { store, timeline } = this.#options;
     held.committing = false;
     if (!store.session(session.id) || session.fence !== held.fence) {
-      this.#forget(session.id);
-      machine.handleFenced(store.session(session.id) ? errors.FENCED : errors.EXPIRED);
-      return this.#drainOutputs(held);
+      return this.#fenced(held);
     }
     held.pending = [];
     held.acked = new Map();
@@ -316,6 +328,13 @@ export class ModelPod {
     });
   }
 
+  #fenced(held: Held): void {
+    const { machine, session } = held;
+    this.#forget(session.id);
+    machine.handleFenced(this.#options.store.session(session.id) ? errors.FENCED : errors.EXPIRED);
+    this.#drainOutputs(held);
+  }
+
   #ackTopic(session: ModelSession, topic: string, offset: number): void {
     const cursor = session.topics.get(topic);
     if (cursor) cursor.offset = Math.max(cursor.offset, offset);
@@ -331,10 +350,11 @@ export class ModelPod {
 
   /** An entry was written by this pod, or by another one that has rung. */
   wrote(session: string, topic: string, entry: LogEntry, isOwn: boolean): void {
+    const { epoch } = this.#options.store.log(session, topic);
     this.#soon(isOwn ? 0 : this.#storeMs(), () => {
       const machine = this.#held.get(session)?.machine;
-      if (isOwn) machine?.handleEntry(topic, entry);
-      else machine?.handleGrown(topic, entry.offset);
+      if (isOwn) machine?.handleEntry(topic, entry, epoch);
+      else machine?.handleGrown(topic, entry.offset, epoch);
     });
   }
 }

@@ -97,8 +97,7 @@ export class ModelStore {
       stream: { epoch: own.epoch, end: own.end, acked },
       topics: Array.from(session.topics, ([topic, { epoch, offset }]) => {
         const log = this.log(id, topic);
-        // A subscription to a stream that has begun anew is behind all of it.
-        return { topic, epoch: log.epoch, offset: epoch === log.epoch ? offset : 0, end: log.end };
+        return { topic, epoch, offset, end: log.end, streamEpoch: log.epoch };
       }),
       ...(closing && { closing }),
     };
@@ -109,8 +108,10 @@ export class ModelStore {
   }
 
   /** A stream loses its history. */
-  lose(session: string, topic: string): void {
-    this.log(session, topic).lose(this.#name('epoch'));
+  lose(id: string, topic: string): void {
+    this.log(id, topic).lose(this.#name('epoch'));
+    const session = this.#sessions.get(id);
+    if (session && topic === '') session.acked = 0;
   }
 
   remove(id: string): void {

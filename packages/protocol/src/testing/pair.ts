@@ -1,7 +1,7 @@
 import type { Random } from '../backoff.js';
 import { CircuitBreaker, type BreakerOptions } from '../breaker.js';
 import type { ClientOutput } from '../client-output.js';
-import { ClientSession } from '../client-session.js';
+import { ClientSession, type Hint } from '../client-session.js';
 import { DEFAULT_CONNECT_LIMITS, type ConnectLimits } from '../dialer.js';
 import type { ErrorKind } from '../error.js';
 import type { Window } from '../frames.js';
@@ -9,6 +9,7 @@ import type { TransportId } from '../link.js';
 import { DEFAULT_CLIENT_WINDOW, DEFAULT_POLICY, type Policy } from '../policy.js';
 import type { ServerSession } from '../server-session.js';
 import { textOf } from '../utf8.js';
+import { Judge } from './judge.js';
 import { ModelLink } from './model-link.js';
 import { ModelPod, type Span } from './model-pod.js';
 import { ModelProcess } from './model-process.js';
@@ -30,6 +31,8 @@ export interface PairOptions {
   readonly latencyMs?: Span;
   /** What the store takes for anything. Default 0 to 5 ms. */
   readonly storeMs?: Span;
+  /** Is given a line for everything that is said on a link, and for everything that the client's machine tells. */
+  readonly trace?: (line: string) => void;
 }
 
 /** A message as the client's application got it; topic '' is the session's own stream. */
@@ -45,6 +48,7 @@ export interface Received {
 export class Pair {
   readonly timeline = new Timeline();
   readonly store = new ModelStore();
+  readonly judge = new Judge();
   readonly client: ClientSession;
   readonly clientProcess: ModelProcess;
   readonly pods: ModelPod[] = [];
@@ -57,7 +61,9 @@ export class Pair {
   isOnline = true;
   readonly #options: PairOptions;
   readonly #policy: Policy;
+  readonly #resumes: { readonly transport: TransportId; readonly data: string | Uint8Array }[] = [];
   #podsMade = 0;
+  #linksMade = 0;
 
   constructor(options: PairOptions) {
     this.#options = options;
@@ -98,6 +104,17 @@ export class Pair {
     return this.client.id === undefined ? undefined : this.pod?.machine(this.client.id);
   }
 
+  /** Whether the client has everything that is in its streams, and was told of what is not. */
+  get isUpToDate(): boolean {
+    const { session, client, store, judge } = this;
+    if (!session || client.state !== 'open') return false;
+    if (this.eventsOf('recovering').length > this.eventsOf('recovered').length) return false;
+    return ['', ...session.topics.keys()].every((topic) => {
+      const { epoch, end } = store.log(session.id, topic);
+      return judge.isAt(topic, epoch, end);
+    });
+  }
+
   /** The newest transport. */
   get link(): ModelLink | undefined {
     return [...this.links.values()].at(-1);
@@ -117,12 +134,18 @@ export class Pair {
   open(): void {
     this.connect();
     this.driveUntil(() => this.client.state === 'open', 10_000);
+    const { epoch } = this.store.log(this.client.id as string, '');
+    this.judge.begin('', { epoch, offset: 0 });
   }
 
   send(text: string): ErrorKind | undefined {
     const refusal = this.client.send({ data: text, binary: false }, this.nowMs);
     this.#flushClient();
     return refusal;
+  }
+
+  hint(hint: Hint): void {
+    this.#act(() => this.client.handleHint(hint, this.nowMs));
   }
 
   close(code: number, reason: string): void {
@@ -157,15 +180,34 @@ export class Pair {
   addPod(): ModelPod {
     const { random, storeMs = [0, 5] } = this.#options;
     const name = `pod-${++this.#podsMade}`;
-    const { timeline, store } = this;
+    const { timeline, store, judge } = this;
     const fenced = (session: string, by: ModelPod): void => {
       // News of a fence may be lost: a pod also finds out when it writes.
       for (const pod of this.pods) if (pod !== by && random() < 0.7) pod.heardOfFence(session);
     };
     const { closeMs } = DEFAULT_CONNECT_LIMITS;
-    const pod = new ModelPod({ name, timeline, random, store, policy: this.#policy, closeMs, storeMs, fenced });
+    const pod = new ModelPod({ name, timeline, random, store, policy: this.#policy, closeMs, storeMs, judge, fenced });
     this.pods.push(pod);
     return pod;
+  }
+
+  /** The transport takes no more from the server for a while. */
+  pauseWriting(ms: number): void {
+    const { server } = this;
+    server?.handleWritable(false);
+    this.timeline.after(ms, () => server?.handleWritable(true));
+  }
+
+  /** A `resume` that the client has given up arrives after all, as it does when it was held up on its way. */
+  deliverLateResume(): void {
+    const late = this.#resumes.find(({ transport }) => !this.links.has(transport));
+    const pod = this.pods.find(({ isAlive }) => isAlive);
+    if (!late || !pod) return;
+    this.#resumes.splice(this.#resumes.indexOf(late), 1);
+    const link = this.#newLink();
+    pod.accept(link);
+    link.send('client', late.data, false);
+    this.timeline.after(10_000, () => link.cut());
   }
 
   // -------------------------------------------------------------------------------------------------------------- drive
@@ -214,10 +256,15 @@ export class Pair {
   }
 
   #do(output: ClientOutput): void {
+    if (output.type !== 'transmit' && output.type !== 'hangup') {
+      const { data, ...rest } = { data: '', ...output };
+      this.#options.trace?.(`client ${this.nowMs.toFixed(1)} ${JSON.stringify(rest)} ${textOf(data) ?? ''}`);
+    }
     switch (output.type) {
       case 'dial':
         return this.#dial(output.transport);
       case 'transmit':
+        if (textOf(output.data)?.startsWith('resume\n')) this.#resumes.push(output);
         this.links.get(output.transport)?.send('client', output.data, output.binary);
         return;
       case 'hangup':
@@ -225,17 +272,38 @@ export class Pair {
         this.links.delete(output.transport);
         return;
       case 'message':
-        this.received.push({ topic: output.topic ?? '', text: textOf(output.data) ?? '' });
+        this.#receive(output.topic ?? '', textOf(output.data) ?? '');
+        return;
+      case 'gap':
+        this.judge.gap(output.topic, output.from, output.to);
+        this.events.push(output);
         return;
       default:
         this.events.push(output);
     }
   }
 
+  #receive(topic: string, text: string): void {
+    this.received.push({ topic, text });
+    this.judge.message(topic, text);
+  }
+
+  #newLink(): ModelLink {
+    const { random, latencyMs = [1, 30], trace } = this.#options;
+    const number = ++this.#linksMade;
+    const { timeline } = this;
+    return new ModelLink({
+      timeline,
+      random,
+      latencyMs,
+      ...(trace && { trace: (line) => trace(`link ${number} ${line}`) }),
+    });
+  }
+
   /** The balancer gives a living pod that does not drain. */
   #dial(transport: TransportId): void {
     const { random, latencyMs = [1, 30] } = this.#options;
-    const link = new ModelLink({ timeline: this.timeline, random, latencyMs });
+    const link = this.#newLink();
     this.links.set(transport, link);
     const delayMs = latencyMs[0] + random() * (latencyMs[1] - latencyMs[0]);
     this.timeline.after(delayMs * 2, () => {
@@ -272,6 +340,7 @@ export class Pair {
       topic,
       Uint8Array.from(text, (c) => c.charCodeAt(0)),
     );
+    this.judge.written(topic, text, { epoch: this.store.log(session.id, topic).epoch, offset: entry.offset });
     for (const pod of this.pods) {
       if (pod.isAlive) pod.wrote(session.id, topic, entry, isOwn && pod === this.pod);
     }
