@@ -34,8 +34,6 @@ export class Driver {
   readonly #options: DriverOptions;
   readonly #machine: ClientSession;
   readonly #transports = new Map<TransportId, Transport>();
-  /** What a command of the application led to, and must not hear before the command has returned. */
-  #later: Happening[] = [];
   #commanding = false;
   #draining = false;
   #timer: unknown;
@@ -135,13 +133,10 @@ export class Driver {
   }
 
   #tell(happening: Happening): void {
-    if (!this.#commanding && this.#later.length === 0) return this.#options.tell(happening);
-    if (this.#later.push(happening) === 1) this.#options.settings.clock.setTimeout(() => this.#catchUp(), 0);
-  }
-
-  #catchUp(): void {
-    for (const happening of this.#later) this.#options.tell(happening);
-    this.#later = [];
+    const { tell, settings } = this.#options;
+    // What a command of the application leads to, the application hears after the command has returned.
+    if (this.#commanding) settings.clock.setTimeout(() => tell(happening), 0);
+    else tell(happening);
   }
 
   // --------------------------------------------------------------------------------------------------------- transports

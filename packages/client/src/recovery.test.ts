@@ -1,3 +1,4 @@
+import { LIMITS } from '@holdfast/protocol';
 import { describe, expect, it } from 'vitest';
 import { journal, stage, type Stage } from './fake-socket.fixture.js';
 
@@ -70,6 +71,14 @@ describe('a socket whose transport is lost', () => {
     first.lose(1000);
     expect(events).toEqual(['recovering 4505 HF_SILENT']);
     expect(first.onclose).toBeNull();
+  });
+
+  it('hangs up with a code that a page may send', () => {
+    const net = stage();
+    net.connect();
+    net.last.accept('holdfast.v1');
+    net.last.deliver(`welcome\n${' '.repeat(LIMITS.handshakeBytes + 1)}`);
+    expect(net.last.closedWith).toEqual([4500, 'HF_TOO_LARGE']);
   });
 
   it('closes with the code of the server when the session cannot go on', () => {

@@ -1,4 +1,4 @@
-import { until } from '@holdfast/testing';
+import { deferred, until } from '@holdfast/testing';
 import { describe, expect, it } from 'vitest';
 import { FakeSocket, journal, stage } from './fake-socket.fixture.js';
 import { WebSocket } from './index.js';
@@ -153,11 +153,15 @@ describe('send', () => {
   it('sends what a message was when it was sent, whatever becomes of the buffer', () => {
     const net = stage();
     const socket = net.open();
+    net.last.lose();
     const buffer = Uint8Array.of(0, 1, 2, 3, 4);
     socket.send(buffer.subarray(1, 3));
     socket.send(new DataView(buffer.buffer, 4));
     socket.send(buffer.buffer);
     buffer.fill(9);
+    net.clock.advance(1_000);
+    net.last.accept('holdfast.v1');
+    net.resumed();
     expect(net.last.framesOf('m').map(({ data }) => [...(data as Uint8Array)])).toEqual([[1, 2], [4], [0, 1, 2, 3, 4]]);
   });
 
@@ -198,7 +202,7 @@ describe('send', () => {
     const socket = net.open();
     net.last.bufferedAmount = 5;
     expect(socket.bufferedAmount).toBe(5);
-    net.last.lose();
+    net.last.deliver('no frame');
     socket.send('1234');
     socket.send('é');
     expect(socket.bufferedAmount).toBe(6);
@@ -326,12 +330,25 @@ describe('close', () => {
     expect(net.clock.pending).toBe(0);
   });
 
-  it('may be called again, and is without effect', () => {
+  it('may be called again, and is without effect, also while a Blob is read', async () => {
     const net = stage();
     const socket = net.open();
+    socket.send(new Blob(['x']));
     socket.close(3001);
     socket.close(3002);
-    expect(net.last.framesOf('bye')).toHaveLength(1);
+    await until(() => net.last.framesOf('bye').length === 1, { everyMs: 1 });
+    expect(net.last.framesOf('bye')).toMatchObject([{ code: 3001 }]);
+  });
+
+  it('leaves no timer when the server ends the session while a Blob is read', () => {
+    const net = stage();
+    const socket = net.open();
+    const events = journal(socket);
+    socket.send(new Blob(['x']));
+    socket.close();
+    net.last.say({ type: 'bye', code: 4100, reason: '' });
+    expect(events).toEqual(['close 4100 clean']);
+    expect(net.clock.pending).toBe(0);
   });
 });
 
@@ -350,13 +367,17 @@ describe('a Blob that cannot be read', () => {
     expect(events).toEqual(['error file has changed', 'close 1011 unclean']);
   });
 
-  it('is given up after closeMs where reading never ends', () => {
+  it('is given up after closeMs where reading takes longer', async () => {
     const net = stage();
     const socket = net.open({ closeMs: 2_000 });
     const events = journal(socket);
-    socket.send(Object.assign(new Blob(['x']), { arrayBuffer: () => new Promise<ArrayBuffer>(() => undefined) }));
+    const reading = deferred<ArrayBuffer>();
+    socket.send(Object.assign(new Blob(['x']), { arrayBuffer: () => reading.promise }));
     socket.close();
     net.clock.advance(2_000);
+    reading.resolve(new ArrayBuffer(1));
+    await reading.promise;
+    expect(net.last.framesOf('m')).toEqual([]);
     net.last.say({ type: 'bye', code: 1011, reason: '' });
     expect(events).toEqual(['error', 'close 1011 unclean']);
   });

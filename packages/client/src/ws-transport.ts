@@ -25,8 +25,8 @@ export const wsDial =
     socket.on('unexpected-response', (request, response) => {
       request.destroy();
       const retryAfter = response.headers['retry-after'];
-      if (!abandoned) refused(response.statusCode ?? 0, retryAfter, listener);
       abandoned = true;
+      refused(response.statusCode ?? 0, retryAfter, listener);
     });
     socket.on('close', (code, reason) => {
       if (abandoned) return;
