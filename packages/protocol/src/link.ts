@@ -1,5 +1,5 @@
 import type { AckClock } from './ack-clock.js';
-import type { Frame, FrameType } from './frames.js';
+import type { Frame, FrameOf, FrameType } from './frames.js';
 import type { Liveness } from './liveness.js';
 import { mayCarry, phaseAfter, type Phase, type Sender } from './states.js';
 
@@ -35,5 +35,5 @@ export class Link {
 }
 
 /** Frames that carry the sender's cumulative acknowledgement. */
-export const carriesAck = (frame: Frame): boolean =>
+export const carriesAck = (frame: Frame): frame is FrameOf<'m' | 'r' | 'ack' | 'ping' | 'pong'> =>
   frame.type === 'm' || frame.type === 'r' || frame.type === 'ack' || frame.type === 'ping' || frame.type === 'pong';

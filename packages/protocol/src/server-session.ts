@@ -2,16 +2,15 @@ import { AckClock } from './ack-clock.js';
 import { CLOSE, closeCodeOf, closeReason } from './close-codes.js';
 import { decode } from './decode.js';
 import { encode } from './encode.js';
-import { Credit, InFlight } from './credit.js';
+import { Delivery, type Followed, type Outcome } from './delivery.js';
 import { isFault, type ErrorKind } from './error.js';
 import * as errors from './errors.js';
 import { Fifo } from './fifo.js';
-import type { Frame, FrameOf, Payload, ResumeBody, TopicCursor, Window } from './frames.js';
-import { LIMITS } from './limits.js';
+import type { Frame, FrameOf, Payload, ResumeBody, TopicRange, Window } from './frames.js';
+import { Intake } from './intake.js';
 import { carriesAck, Link, type TransportId } from './link.js';
 import { Liveness } from './liveness.js';
 import type { Policy } from './policy.js';
-import { Reader } from './reader.js';
 import type { LogEntry, LogSlice, ServerOutput } from './server-output.js';
 import { next, SERVER_STATES, type ServerEvent, type ServerState } from './states.js';
 import { sizeOf } from './utf8.js';
@@ -52,16 +51,10 @@ export class ServerSession {
   readonly id: string;
   readonly #options: ServerSessionOptions;
   readonly #outputs = new Fifo<ServerOutput>();
-  readonly #readers = new Map<string, Reader>();
+  readonly #delivery: Delivery;
+  readonly #intake: Intake;
   #state: ServerState = 'detached';
   #link: Link | undefined;
-  #credit = new Credit({ messages: 1, bytes: 1 });
-  /** Highest message of the client that was given to the application. */
-  #received: number;
-  /** Highest one whose effects are committed. */
-  #watermark: number;
-  /** What was received and not committed, under the window that the policy gives the client. */
-  readonly #uncommitted: InFlight;
   #closing: { readonly code: number; readonly reason: string } | undefined;
   #saidBye = false;
   #heardBye = false;
@@ -73,11 +66,16 @@ export class ServerSession {
   constructor(state: ServerSessionState, options: ServerSessionOptions) {
     this.id = state.id;
     this.#options = options;
-    this.#received = state.watermark;
-    this.#watermark = state.watermark;
     this.#closing = state.closing;
-    this.#uncommitted = new InFlight(new Credit(options.policy.window));
-    this.refresh(state);
+    this.#intake = new Intake(options.policy, state.watermark);
+    const voice = {
+      frame: (frame: Frame) => this.#say(frame),
+      entry: (topic: string, { offset: n, data, binary }: LogEntry) =>
+        this.#say(
+          topic === '' ? { type: 'm', n, ack: this.watermark, data, binary } : { type: 't', n, topic, data, binary },
+        ),
+    };
+    this.#delivery = new Delivery(this.#outputs, voice, streamsOf(state));
   }
 
   // ------------------------------------------------------------------------------------------------------------ getters
@@ -91,15 +89,15 @@ export class ServerSession {
   }
 
   get received(): number {
-    return this.#received;
+    return this.#intake.received;
   }
 
   get watermark(): number {
-    return this.#watermark;
+    return this.#intake.watermark;
   }
 
   get topics(): string[] {
-    return Array.from(this.#readers.keys()).filter((topic) => topic !== '');
+    return this.#delivery.ranges.map(({ topic }) => topic).filter((topic) => topic !== '');
   }
 
   get rttMs(): number | undefined {
@@ -120,7 +118,7 @@ export class ServerSession {
   welcome(transport: TransportId, window: Window, token: string, nowMs: number): void {
     const link = this.#begin(transport, window, nowMs);
     const { pod, policy } = this.#options;
-    const epoch = this.#reader('').epoch;
+    const [{ epoch }] = this.#delivery.ranges as [TopicRange];
     this.#transmit(link, { type: 'welcome', body: { session: this.id, token, epoch, pod, policy } });
     this.#pump();
   }
@@ -129,40 +127,20 @@ export class ServerSession {
    * The session was attached to anew, here, and nobody else has held it meanwhile: the store's word on its streams is newer than
    * ours. If others have held it, what this machine remembers is void: fence it and make a new one.
    */
-  refresh({ stream, topics }: Pick<ServerSessionState, 'stream' | 'topics'>): void {
-    const streams = [{ topic: '', epoch: stream.epoch, offset: stream.acked, end: stream.end }, ...topics];
-    const current = new Set(streams.map(({ topic }) => topic));
-    for (const topic of this.#readers.keys()) if (!current.has(topic)) this.#readers.delete(topic);
-    for (const position of streams) {
-      const reader = this.#readers.get(position.topic);
-      if (reader) reader.refresh(position);
-      else this.#readers.set(position.topic, new Reader(this.#credit, position));
-    }
+  refresh(state: Pick<ServerSessionState, 'stream' | 'topics'>): void {
+    this.#delivery.refresh(streamsOf(state));
   }
 
   /** A transport has proved the session's token: it carries the session from the client's cursors on. */
   resume(transport: TransportId, body: ResumeBody, token: string, nowMs: number): void {
     const link = this.#begin(transport, body.window, nowMs);
     this.#confirmed = false;
-    for (const cursor of [{ topic: '', epoch: body.epoch, offset: body.received }, ...body.topics]) {
-      this.#goOn(cursor);
-    }
+    this.#delivery.goOn({ topic: '', epoch: body.epoch, offset: body.received });
+    for (const cursor of body.topics) this.#delivery.goOn(cursor);
     const { pod, policy } = this.#options;
-    const session = this.#reader('');
-    const topics = Array.from(this.#readers, ([topic, { epoch, sent, end }]) => ({ topic, epoch, offset: sent, end }));
-    this.#transmit(link, {
-      type: 'resumed',
-      body: {
-        token,
-        epoch: session.epoch,
-        pod,
-        policy,
-        received: this.#watermark,
-        offset: session.sent,
-        end: session.end,
-        topics: topics.filter(({ topic }) => topic !== ''),
-      },
-    });
+    const [{ epoch, offset, end }, ...topics] = this.#delivery.ranges as [TopicRange, ...TopicRange[]];
+    const { watermark: received } = this;
+    this.#transmit(link, { type: 'resumed', body: { token, epoch, pod, policy, received, offset, end, topics } });
     this.#pump();
   }
 
@@ -194,18 +172,18 @@ export class ServerSession {
     if (link.liveness && nowMs >= link.liveness.dueMs) {
       const pulse = link.liveness.check(nowMs);
       if (pulse === 'dead') return this.hangUp(errors.SILENT);
-      if (pulse === 'ping') this.#transmit(link, { type: 'ping', stamp: Math.floor(nowMs), ack: this.#watermark });
+      if (pulse === 'ping') this.#transmit(link, { type: 'ping', stamp: Math.floor(nowMs), ack: this.watermark });
     }
     this.#acknowledgeIfDue(link, nowMs);
   }
 
   /** The effects of all messages up to `watermark` are committed: they can be acknowledged. */
   handleCommitted(watermark: number, nowMs: number): void {
-    if (watermark <= this.#watermark) return;
-    this.#link?.acks?.owe(watermark - this.#watermark, 0, nowMs);
-    this.#watermark = watermark;
-    this.#uncommitted.acked(watermark);
-    if (this.#link) this.#acknowledgeIfDue(this.#link, nowMs);
+    const count = this.#intake.committed(watermark);
+    const link = this.#link;
+    if (count === 0 || !link) return;
+    link.acks?.owe(count, 0, nowMs);
+    this.#acknowledgeIfDue(link, nowMs);
   }
 
   /**
@@ -213,56 +191,33 @@ export class ServerSession {
    * stream, if it is known: another one than before means that history was lost.
    */
   handleEntry(topic: string, entry: LogEntry, epoch?: string): void {
-    const reader = this.#readers.get(topic);
-    if (!reader || !this.#isSame(topic, reader, epoch)) return;
-    if (this.#link && reader.takes(entry)) this.#sendEntry(this.#link, topic, entry);
-    else this.handleGrown(topic, entry.offset, epoch);
+    this.#settle(this.#delivery.entry(topic, entry, this.#link !== undefined, epoch));
   }
 
   /** A stream has grown, by another pod or in a way that only the log tells. */
   handleGrown(topic: string, end: number, epoch?: string): void {
-    const reader = this.#readers.get(topic);
-    if (!reader || !this.#isSame(topic, reader, epoch)) return;
-    reader.grown(end);
-    this.#pump();
+    this.#settle(this.#delivery.grown(topic, end, epoch));
   }
 
-  /** The answer to a `read`. */
+  /** The answer to a `read`. Each is answered once, by this or by {@link handleReadFailed}. */
   handleSlice(topic: string, slice: LogSlice): void {
-    const reader = this.#readers.get(topic);
-    const link = this.#link;
-    if (!reader?.answered() || !link) return this.#pump();
-    let moved = false;
-    for (const step of reader.take(slice, this.#mayRenew(topic, reader))) {
-      if (step.do === 'reattach') return this.#reattach(topic);
-      if (step.do === 'refuse') return this.hangUp(errors.ACK, `${topic} ${reader.sent}`);
-      if (step.do === 'send') this.#sendEntry(link, topic, step.entry);
-      else this.#transmit(link, { type: 'gap', from: step.from, to: step.to, epoch: reader.epoch, topic });
-      moved = true;
-    }
-    // A slice that brings nothing (the log lags behind its own news) is asked for again when something else happens, not at once.
-    if (moved) this.#pump();
+    if (!this.#link) return this.#delivery.readFailed(topic);
+    this.#settle(this.#delivery.slice(topic, slice));
   }
 
-  /** A read failed: it may be tried again. */
+  /** A read failed: it is tried again when something else happens. */
   handleReadFailed(topic: string): void {
-    this.#readers.get(topic)?.answered();
+    this.#delivery.readFailed(topic);
   }
 
   /** The session follows a topic from behind `offset`: committed. It has grown to `end` meanwhile. */
   handleSubscribed(topic: string, epoch: string, offset: number, end = offset): void {
-    if (this.#readers.has(topic)) return;
-    this.#readers.set(topic, new Reader(this.#credit, { epoch, offset, end }));
-    if (this.#link) this.#transmit(this.#link, { type: 'sub', n: offset, epoch, topic });
+    this.#delivery.subscribed(topic, epoch, offset, end);
     this.#pump();
   }
 
   handleUnsubscribed(topic: string): void {
-    const reader = this.#readers.get(topic);
-    if (topic === '' || !reader) return;
-    reader.leave();
-    this.#readers.delete(topic);
-    if (this.#link) this.#transmit(this.#link, { type: 'unsub', topic });
+    this.#delivery.unsubscribed(topic);
     this.#pump();
   }
 
@@ -296,10 +251,10 @@ export class ServerSession {
 
   /** Whether the transport takes more: when it has too much to write, the rest stays in the log. */
   handleWritable(writable: boolean): void {
-    this.#credit.paused = !writable;
+    this.#delivery.paused = !writable;
     if (!writable) return;
     if (this.#link && this.#owedPong !== undefined) {
-      this.#transmit(this.#link, { type: 'pong', stamp: this.#owedPong, ack: this.#watermark });
+      this.#transmit(this.#link, { type: 'pong', stamp: this.#owedPong, ack: this.watermark });
       this.#owedPong = undefined;
     }
     this.#pump();
@@ -310,7 +265,7 @@ export class ServerSession {
   /** Sends past the log: to the client that is there now, or to nobody. Tells whether it went out. */
   volatile(payload: Payload): boolean {
     const link = this.#link;
-    if (!link || link.phase === 'leaving' || !this.#credit.allows(sizeOf(payload.data))) return false;
+    if (!link || link.phase === 'leaving' || !this.#delivery.allows(sizeOf(payload.data))) return false;
     this.#transmit(link, { type: 'v', data: payload.data, binary: payload.binary });
     return true;
   }
@@ -322,7 +277,7 @@ export class ServerSession {
 
   /** Asks whether the client is there, when nothing is waiting to be heard anyway. */
   ping(nowMs: number): void {
-    if (this.#link) this.#transmit(this.#link, { type: 'ping', stamp: Math.floor(nowMs), ack: this.#watermark });
+    if (this.#link) this.#transmit(this.#link, { type: 'ping', stamp: Math.floor(nowMs), ack: this.watermark });
   }
 
   /** Gives the transport up, for a reason; the session stays. */
@@ -336,26 +291,22 @@ export class ServerSession {
   // ------------------------------------------------------------------------------------------------------------- frames
 
   #receive(link: Link, frame: Frame, nowMs: number): void {
+    if (carriesAck(frame)) {
+      const trouble = this.#delivery.acked('', frame.ack);
+      if (trouble !== undefined) return this.#settle(trouble);
+    }
     switch (frame.type) {
       case 'm':
       case 'r':
-        if (!this.#ackSession(frame.ack)) return;
         return this.#arrived(link, frame, nowMs);
       case 'ack':
-        if (!this.#ackSession(frame.ack)) return;
-        for (const { topic, offset } of frame.topics) {
-          const reader = this.#readers.get(topic);
-          // A topic that was left meanwhile is no news, an offset that was never sent is a fault.
-          if (reader && !this.#ackReader(topic, reader, offset)) return;
-        }
+        for (const { topic, offset } of frame.topics) this.#delivery.acked(topic, offset);
         return;
       case 'ping':
-        if (!this.#ackSession(frame.ack)) return;
-        if (this.#credit.paused) this.#owedPong = frame.stamp;
-        else this.#transmit(link, { type: 'pong', stamp: frame.stamp, ack: this.#watermark });
+        if (this.#delivery.paused) this.#owedPong = frame.stamp;
+        else this.#transmit(link, { type: 'pong', stamp: frame.stamp, ack: this.watermark });
         return;
       case 'pong':
-        if (!this.#ackSession(frame.ack)) return;
         this.#rttMs = Math.max(0, Math.floor(nowMs) - frame.stamp);
         this.#outputs.push({ type: 'pong' });
         return;
@@ -378,28 +329,11 @@ export class ServerSession {
 
   #arrived(link: Link, frame: FrameOf<'m' | 'r'>, nowMs: number): void {
     if (link.phase === 'leaving') return;
-    if (frame.n <= this.#received) return link.acks?.owe(1, 0, nowMs);
-    if (frame.n !== this.#received + 1) return this.hangUp(errors.ORDER, `${frame.n}`);
-    const bytes = sizeOf(frame.data);
-    if (bytes > this.#options.policy.maxPayloadBytes) return this.hangUp(errors.TOO_LARGE, `${bytes}`);
-    if (!this.#uncommitted.send(frame.n, bytes)) return this.hangUp(errors.WINDOW);
-    this.#received = frame.n;
-    const redelivered = frame.type === 'r';
-    this.#outputs.push({ type: 'deliver', n: frame.n, redelivered, data: frame.data, binary: frame.binary });
-  }
-
-  #ackSession(offset: number): boolean {
-    return this.#ackReader('', this.#reader(''), offset);
-  }
-
-  #ackReader(topic: string, reader: Reader, offset: number): boolean {
-    const before = reader.acked;
-    if (!reader.ack(offset)) {
-      this.hangUp(errors.ACK, `${offset}`);
-      return false;
-    }
-    if (reader.acked > before) this.#outputs.push({ type: 'acked', topic, offset });
-    return true;
+    const result = this.#intake.take(frame.n, frame.data);
+    if (result === 'duplicate') return link.acks?.owe(1, 0, nowMs);
+    if (result !== 'fresh') return this.hangUp(result, `${frame.n}`);
+    const { n, data, binary } = frame;
+    this.#outputs.push({ type: 'deliver', n, redelivered: frame.type === 'r', data, binary });
   }
 
   // ----------------------------------------------------------------------------------------------------------- delivery
@@ -407,28 +341,10 @@ export class ServerSession {
   #pump(): void {
     const link = this.#link;
     if (!link || link.phase === 'leaving') return;
-    let wanting: [string, Reader][] | undefined;
-    for (const item of this.#readers) if (item[1].wantsRead) (wanting ??= []).push(item);
-    if (wanting) this.#read(wanting);
-    if (this.#closing && !this.#saidBye && this.#reader('').atEnd) {
+    this.#delivery.pump();
+    if (this.#closing && !this.#saidBye && this.#delivery.isThrough) {
       this.#saidBye = true;
       this.#sayBye(link, this.#closing.code, this.#closing.reason);
-    }
-  }
-
-  /** Asks for no more than what may go out. The streams share it, or one session could hold a window for each of its topics. */
-  #read(wanting: readonly [string, Reader][]): void {
-    let sharing = 0;
-    for (const reader of this.#readers.values()) if (reader.isReading) sharing++;
-    sharing += wanting.length;
-    const { messages, bytes } = this.#credit.left;
-    const share = {
-      messages: Math.ceil(Math.min(messages, LIMITS.readMessages) / sharing),
-      bytes: Math.ceil(Math.min(bytes, LIMITS.readBytes) / sharing),
-    };
-    for (const [topic, reader] of wanting) {
-      reader.asked();
-      this.#outputs.push({ type: 'read', topic, after: reader.sent, ...share });
     }
   }
 
@@ -443,12 +359,16 @@ export class ServerSession {
   }
 
   #acknowledge(link: Link): void {
-    this.#transmit(link, { type: 'ack', ack: this.#watermark, topics: [] });
+    this.#transmit(link, { type: 'ack', ack: this.watermark, topics: [] });
   }
 
-  #sendEntry(link: Link, topic: string, { offset, data, binary }: LogEntry): void {
-    if (topic === '') this.#transmit(link, { type: 'm', n: offset, ack: this.#watermark, data, binary });
-    else this.#transmit(link, { type: 't', n: offset, topic, data, binary });
+  #settle(outcome: Outcome): void {
+    if (typeof outcome === 'object') this.hangUp(outcome.error, outcome.detail, outcome.code);
+    else if (outcome) this.#pump();
+  }
+
+  #say(frame: Frame): void {
+    if (this.#link) this.#transmit(this.#link, frame);
   }
 
   #transmit(link: Link, frame: Frame): void {
@@ -472,11 +392,10 @@ export class ServerSession {
     link.acks = new AckClock(policy.ackMs, policy.window);
     this.#link = link;
     if (this.#closing) link.limitMs = nowMs + this.#options.closeMs;
-    this.#credit = new Credit(window);
+    this.#delivery.begin(window);
     this.#saidBye = false;
     this.#heardBye = false;
     this.#owedPong = undefined;
-    for (const reader of this.#readers.values()) reader.begin(this.#credit);
     this.#step('attach');
     return link;
   }
@@ -487,46 +406,14 @@ export class ServerSession {
     this.#outputs.push({ type: 'detached', code, reason });
   }
 
-  #isSame(topic: string, reader: Reader, epoch = reader.epoch): boolean {
-    if (epoch === reader.epoch) return true;
-    if (this.#mayRenew(topic, reader)) {
-      reader.doubt();
-      this.#pump();
-    } else this.#reattach(topic);
-    return false;
-  }
-
-  /** Whether no ack can be on its way that means the stream before. Those of the session stream ride on everything. */
-  #mayRenew(topic: string, reader: Reader): boolean {
-    return topic !== '' && reader.isUntouched;
-  }
-
-  /** A stream that begins anew under a live transport is taken up by a resume: the client says what it had of the old one. */
-  #reattach(topic: string): void {
-    this.hangUp(errors.STORE, `a new epoch of ${topic || 'the session'}`, CLOSE.restart);
-  }
-
-  /** Sets the reader of a stream to where the client says it is. */
-  #goOn({ topic, epoch, offset }: TopicCursor): void {
-    const reader = this.#readers.get(topic);
-    if (!reader) return;
-    if (epoch === reader.epoch) {
-      // A topic that was left and followed again while the client was away goes on from there.
-      if (topic !== '' && offset <= reader.acked) return;
-      if (offset > reader.acked) this.#outputs.push({ type: 'acked', topic, offset });
-      reader.begin(this.#credit, offset);
-    } else if (topic === '') reader.beginAnew(this.#credit);
-    // The store has the epoch of when the topic was followed: it may be the client that is right.
-    else reader.begin(this.#credit, offset, epoch);
-  }
-
-  #reader(topic: string): Reader {
-    return this.#readers.get(topic) as Reader;
-  }
-
   #step(event: ServerEvent): void {
     const state = next(SERVER_STATES, this.#state, event);
     if (state === undefined) throw new Error(`holdfast: ${event} in state ${this.#state}`);
     this.#state = state;
   }
 }
+
+const streamsOf = ({ stream, topics }: Pick<ServerSessionState, 'stream' | 'topics'>): Followed[] => [
+  { topic: '', epoch: stream.epoch, offset: stream.acked, end: stream.end },
+  ...topics,
+];
