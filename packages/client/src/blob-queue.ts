@@ -9,7 +9,7 @@ interface Waiting {
 export class BlobQueue {
   readonly #deliver: (payload: Payload) => void;
   readonly #failed: (cause: unknown) => void;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
   #bytes = 0;
 
   /** `deliver` gets each message in its turn; `failed` is told of a Blob that cannot be read, and the queue stands still. */
@@ -41,11 +41,6 @@ export class BlobQueue {
       },
       (cause: unknown) => this.#failed(cause),
     );
-  }
-
-  clear(): void {
-    this.#waiting = [];
-    this.#bytes = 0;
   }
 
   #flush(): void {

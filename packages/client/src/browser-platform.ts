@@ -11,6 +11,10 @@ export const browserPlatform: Platform = {
   baseUrl: () => globalThis.document?.baseURI ?? globalThis.location?.href,
   environment: ({ hostname }) => ({ name: isLoopback(hostname) ? 'development' : 'production', from: hostname }),
   limits: () => ({}),
-  lifecycle: () => ({ window: globalThis, document: globalThis.document }),
+  // Some runtimes that take the entry for browsers have no page, and no events of their own either.
+  lifecycle: () => ({
+    window: 'addEventListener' in globalThis ? globalThis : undefined,
+    document: globalThis.document,
+  }),
   dial: () => webDial(WebSocket),
 };

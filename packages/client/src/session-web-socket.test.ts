@@ -1,3 +1,4 @@
+import { DEFAULT_POLICY } from '@holdfast/protocol';
 import { deferred, until } from '@holdfast/testing';
 import { describe, expect, it } from 'vitest';
 import { FakeSocket, journal, stage } from './fake-socket.fixture.js';
@@ -203,6 +204,9 @@ describe('send', () => {
     net.last.bufferedAmount = 5;
     expect(socket.bufferedAmount).toBe(5);
     net.last.deliver('no frame');
+    net.clock.advance(1_000);
+    net.last.bufferedAmount = 7;
+    net.last.lose();
     socket.send('1234');
     socket.send('é');
     expect(socket.bufferedAmount).toBe(6);
@@ -380,5 +384,48 @@ describe('a Blob that cannot be read', () => {
     expect(net.last.framesOf('m')).toEqual([]);
     net.last.say({ type: 'bye', code: 1011, reason: '' });
     expect(events).toEqual(['error', 'close 1011 unclean']);
+  });
+
+  it('leaves the close its own time once it has been read', async () => {
+    const net = stage();
+    const socket = net.open({ closeMs: 2_000 });
+    const events = journal(socket);
+    const reading = deferred<ArrayBuffer>();
+    socket.send(Object.assign(new Blob(['x']), { arrayBuffer: () => reading.promise }));
+    socket.close(1000);
+    net.clock.advance(1_500);
+    reading.resolve(new ArrayBuffer(1));
+    await until(() => net.last.framesOf('bye').length === 1, { everyMs: 1 });
+    net.clock.advance(1_500);
+    net.last.say({ type: 'ack', ack: 1, topics: [] });
+    net.last.say({ type: 'bye', code: 1000, reason: '' });
+    expect(events).toEqual(['close 1000 clean']);
+  });
+
+  it('changes nothing when the session has ended before', async () => {
+    const net = stage();
+    const socket = net.open();
+    const events = journal(socket);
+    socket.send(unreadable());
+    net.last.say({ type: 'bye', code: 1000, reason: '' });
+    await new Promise(setImmediate);
+    expect(socket.readyState).toBe(3);
+    expect(events).toEqual(['close 1000 clean']);
+  });
+
+  it('ends the session when another server takes less than the one that it was accepted for', async () => {
+    const net = stage();
+    const socket = net.open();
+    const events = journal(socket);
+    const reading = deferred<ArrayBuffer>();
+    socket.send(Object.assign(new Blob(['1234']), { arrayBuffer: () => reading.promise }));
+    net.last.lose();
+    net.clock.advance(1_000);
+    net.last.accept('holdfast.v1');
+    net.resumed({ policy: { ...DEFAULT_POLICY, maxPayloadBytes: 3 } });
+    reading.resolve(new ArrayBuffer(4));
+    await until(() => net.last.framesOf('bye').length === 1, { everyMs: 1 });
+    net.last.say({ type: 'bye', code: 1011, reason: '' });
+    expect(events.slice(2)).toEqual([expect.stringMatching(/^error HF_MESSAGE_TOO_LARGE/), 'close 1011 unclean']);
   });
 });

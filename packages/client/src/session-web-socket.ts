@@ -300,7 +300,6 @@ export abstract class SessionWebSocket extends SocketEventTarget {
   /** Something that was accepted cannot be sent: rather than leave it out in silence, the session ends. */
   #fail(cause: unknown): void {
     if (this.#readyState === CLOSED) return;
-    this.#blobs.clear();
     this.#error = cause;
     this.#failed = true;
     this.#readyState = CLOSING;
