@@ -16,6 +16,8 @@ export type Ring =
 const PENDING_MAX = 4096;
 /** A message of {@link PENDING_MAX} of the longest names is about a megabyte; a peer that sends more is none. */
 const LINE_CHARS_MAX = 4_194_304;
+/** A process id, and what tells apart who had it. */
+const SOCKET_NAME = /^\d+-[\w-]+\.sock$/;
 /** A process that is stopped, or busy for longer, is not waited for. */
 const MEET_MS = 500;
 /** A socket that refuses is left by a dead process, or belongs to one that is about to listen. */
@@ -79,7 +81,7 @@ export class Doorbell {
 
   #others(): string[] {
     const names = existsSync(this.#directory) ? readdirSync(this.#directory) : [];
-    return names.filter((name) => name.endsWith('.sock') && name !== this.#name);
+    return names.filter((name) => SOCKET_NAME.test(name) && name !== this.#name);
   }
 
   async #meetEverybody(): Promise<void> {
@@ -113,7 +115,8 @@ export class Doorbell {
     readLines(socket, (line) => {
       const message = JSON.parse(line) as { readonly hello: string } | { readonly ring: Ring };
       if ('ring' in message) this.#onRing(message.ring);
-      else this.#meet(message.hello)?.met();
+      else if (SOCKET_NAME.test(message.hello)) this.#meet(message.hello)?.met();
+      else socket.destroy();
     });
   }
 }

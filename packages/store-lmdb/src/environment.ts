@@ -82,7 +82,13 @@ export class Environment {
   write<T>(body: () => T): T {
     this.#checkOpen();
     return translated(() =>
-      this.#gate.within(() => this.#root.transactionSync(body, TransactionFlags.SYNCHRONOUS_COMMIT)),
+      this.#gate.within(() =>
+        this.#root.transactionSync(() => {
+          // As in the gate: 0 says that there is no transaction.
+          if (!(this.#root.getWriteTxnId() > 0)) throw new HoldfastError(errors.STORE, 'no transaction can be begun');
+          return body();
+        }, TransactionFlags.SYNCHRONOUS_COMMIT),
+      ),
     );
   }
 

@@ -1,7 +1,10 @@
 import { errors, HoldfastError } from '@holdfast/store';
 
-/** MDB_MAP_FULL, and the errno of a full disk, a file size limit and a used-up quota. */
-const FULL = new Set([-30792, 28, 27, 122]);
+/**
+ * MDB_MAP_FULL, and the errno of a full disk, a file size limit and a used-up quota. And EIO, by which LMDB reports that only a part of
+ * several pages was written: that is how a full disk shows first, and again at each attempt.
+ */
+const FULL = new Set([-30792, 28, 27, 122, 5]);
 /** MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_VERSION_MISMATCH, MDB_INVALID. */
 const CORRUPT = new Set([-30797, -30796, -30794, -30793]);
 

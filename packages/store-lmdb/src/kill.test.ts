@@ -2,7 +2,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { announceSeed, type Random, randomSeed, type RunningProcess, seededRandom, startProcess } from '@holdfast/testing';
+import {
+  announceSeed,
+  type Random,
+  randomSeed,
+  type RunningProcess,
+  seededRandom,
+  startProcess,
+} from '@holdfast/testing';
 import { afterAll, expect, it } from 'vitest';
 import { LmdbStore } from './lmdb-store.js';
 
@@ -66,7 +73,9 @@ it(
       const mine = said.filter(([writer]) => Number(writer) === number);
       const messages = mine.length / 3;
       expect(mine.map(([, message, name]) => `${message} ${name}`)).toEqual(
-        Array.from({ length: messages }, (_, index) => ['first', 'second', 'third'].map((name) => `${index + 1} ${name}`)).flat(),
+        Array.from({ length: messages }, (_, index) =>
+          ['first', 'second', 'third'].map((name) => `${index + 1} ${name}`),
+        ).flat(),
       );
       expect([answeredOf(number), answeredOf(number) + 1]).toContain(messages);
       expect(messages).toBeGreaterThan(KILLS / WRITERS);

@@ -221,6 +221,8 @@ export class LmdbLedger implements Ledger {
     if (by === 1) log.idleSinceMs = undefined;
     if (log.isEmpty && topic.followers === 0) log.dueMs ??= 0;
     else if (log.isEmpty) log.dueMs = undefined;
+    // At once: an expiry that has just removed the last follower looks at its topics next.
+    this.#index(log);
     this.#changedTopics.add(topic);
   }
 

@@ -3,14 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { storeContract } from '@holdfast/store/contract';
 import { announceSeed, randomSeed } from '@holdfast/testing';
-import { afterAll } from 'vitest';
+import { afterAll, expect } from 'vitest';
+import { audit } from './audit.fixture.js';
 import { LmdbStore } from './lmdb-store.js';
 
 const seed = randomSeed();
 announceSeed('LmdbStore', seed);
 
 const directories = mkdtempSync(join(tmpdir(), 'holdfast-lmdb-'));
-afterAll(() => rmSync(directories, { recursive: true }));
+afterAll(() => rmSync(directories, { recursive: true }), 60_000);
 
 storeContract(
   'LmdbStore',
@@ -31,10 +32,15 @@ storeContract(
       peer: opened,
       reopen: async () => {
         for (const store of stores.splice(0)) await store.close();
+        expect(await audit(path)).toEqual([]);
         return opened();
       },
       failAt: (effect) => (effectsLeft = effect),
     };
   },
-  { abilities: { reopens: true, hasPeers: true, fails: true }, seed, runs: 150 },
+  {
+    abilities: { reopens: true, hasPeers: true, fails: true },
+    seed,
+    runs: Number(process.env['HOLDFAST_RUNS'] ?? 100),
+  },
 );

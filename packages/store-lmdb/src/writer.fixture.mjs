@@ -14,7 +14,8 @@ const made = await store
   .create({ id, pod, token: token(0), nowMs: attempt, lifeMs: 3_600_000, request: '{}' })
   .catch(() => undefined);
 // No attach is confirmed, so the first token stays good: it is always the presented one.
-const state = made ?? (await store.attach({ id, pod, presented: token(0), attempt, next: token(attempt), nowMs: attempt }));
+const state =
+  made ?? (await store.attach({ id, pod, presented: token(0), attempt, next: token(attempt), nowMs: attempt }));
 if (typeof state === 'string') throw new Error(`attach: ${state}`);
 
 const file = openSync(answered, 'r+');

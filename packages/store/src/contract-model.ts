@@ -133,6 +133,10 @@ export class ModelStore {
       if (sinceMs === undefined) this.#idle.set(key, nowMs);
       else if (sinceMs < nowMs - this.#retention.ageMs) this.#forget(key);
     }
+    for (const [pod, leases] of this.#leases) {
+      const isOld = Math.max(...leases) < nowMs - this.#retention.ageMs;
+      if (isOld && !this.#sessions.some((session) => session.pod === pod)) this.#leases.delete(pod);
+    }
   }
 
   sessionCount(): number {

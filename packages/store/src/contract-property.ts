@@ -19,7 +19,7 @@ export interface PropertyOptions {
 /** Any sequence of calls has the results that the model says. */
 export function propertyContract(open: OpenStore, { seed, runs = 150 }: PropertyOptions): void {
   it('does what the model does, whatever is asked of it in whatever order', async () => {
-    const sequences = fc.array(fc.tuple(step, stepMs), { minLength: 1, maxLength: 40 });
+    const sequences = fc.array(fc.tuple(step, stepMs), { minLength: 1, maxLength: 60, size: 'max' });
     const property = fc.asyncProperty(sequences, async (steps) => {
       const test = await open({ retention: RETENTION });
       const pair = new Pair(test.store, new ModelStore(RETENTION));
@@ -34,5 +34,5 @@ export function propertyContract(open: OpenStore, { seed, runs = 150 }: Property
       }
     });
     await fc.assert(property, { seed, numRuns: runs });
-  }, 120_000);
+  }, 60_000 + runs * 200);
 }

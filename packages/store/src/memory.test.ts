@@ -8,5 +8,5 @@ announceSeed('MemoryStore', seed);
 storeContract('MemoryStore', async (options) => ({ store: new MemoryStore(options) }), {
   abilities: { reopens: false, hasPeers: false, fails: false },
   seed,
-  runs: 500,
+  runs: Number(process.env['HOLDFAST_RUNS'] ?? 500),
 });

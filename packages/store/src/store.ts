@@ -54,7 +54,7 @@ export interface Store {
    *
    * A life runs from when the transport was lost; for one that is attached, from the latest time that any lease of its pod ran
    * to, or from the attach if that is later. A topic that has had neither entries nor followers for `ageMs` is forgotten, epoch
-   * and all.
+   * and all, and so is the lease of a pod that owns nothing and ran out so long ago.
    */
   expire(nowMs: number, limit: number): Promise<string[]>;
 
