@@ -1,1 +1,2 @@
-export {};
+export type { DrainReport, Socket, WebSocketServer } from '@holdfast/server';
+export type { ServeContext, ServeModule, ServePod } from './serve/module.js';

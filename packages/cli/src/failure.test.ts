@@ -1,0 +1,15 @@
+import { errors, HoldfastError } from '@holdfast/store';
+import { expect, it } from 'vitest';
+import { describeFailure } from './failure.js';
+
+it('tells what failed, why, and what to do', () => {
+  const cause = new SyntaxError('Unexpected token');
+  const lines = describeFailure(new HoldfastError(errors.MODULE, 'it cannot be imported', { cause })).split('\n');
+  expect(lines[0]).toBe('holdfast: HF_MODULE: The module to serve cannot be used. (it cannot be imported)');
+  expect(lines[1]).toBe('  why: SyntaxError: Unexpected token');
+  expect(lines.at(-1)).toBe('  fix: Export a default function.');
+});
+
+it('shows the stack of an error that is not one of ours', () => {
+  expect(describeFailure(new TypeError('x is not a function'))).toMatch(/TypeError: x is not a function\n +at /);
+});

@@ -1,0 +1,44 @@
+import { inspect } from 'node:util';
+import { errors, HoldfastError } from '@holdfast/store';
+
+type ErrorKind = typeof errors.OPTION;
+
+/** What can go wrong with a command besides what its parts say. */
+export const LISTEN: ErrorKind = {
+  code: 'HF_LISTEN',
+  side: 'environment',
+  retryable: true,
+  what: 'The address cannot be listened on.',
+  fix: 'Choose another --port or --host, or end the program that has it.',
+};
+
+export const WORKER: ErrorKind = {
+  code: 'HF_WORKER',
+  side: 'caller',
+  retryable: false,
+  what: 'A worker ended before it was ready.',
+  fix: 'See what it printed; the module must not end the process.',
+};
+
+/** The most of a cause that is shown: its first line says what, the next where. */
+const CAUSE_LINES = 4;
+
+/** An error as someone at a terminal wants it: what, why, and what to do. */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof HoldfastError)) return `holdfast: ${error instanceof Error ? error.stack : inspect(error)}`;
+  const what = error.message.slice(0, -error.fix.length).trimEnd();
+  return [`holdfast: ${what}`, ...causeLines(error.cause), `  fix: ${error.fix}`].join('\n');
+}
+
+function causeLines(cause: unknown): string[] {
+  if (cause === undefined) return [];
+  const text = cause instanceof Error ? (cause.stack ?? cause.message) : inspect(cause);
+  return text
+    .split('\n')
+    .slice(0, CAUSE_LINES)
+    .map((line, i) => (i === 0 ? `  why: ${line}` : `  ${line}`));
+}
+
+/** A wrong value on the command line. */
+export const wrongOption = (flag: string, value: string, wanted: string): HoldfastError =>
+  new HoldfastError(errors.OPTION, `${flag} is ${JSON.stringify(value)}, not ${wanted}`);

@@ -1,0 +1,38 @@
+import type { DrainOptions, DrainReport } from '@holdfast/server';
+import type { StoreChoice } from '../values.js';
+
+/** All that a worker needs to know to serve. */
+export interface WorkerSettings {
+  readonly pod: string;
+  readonly index: number;
+  readonly workers: number;
+  readonly modulePath: string;
+  readonly port: number;
+  readonly host: string;
+  readonly url: string;
+  readonly path: string | undefined;
+  readonly store: StoreChoice;
+  readonly allowOrigin: readonly string[] | undefined;
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+/** How a worker is to be emptied. */
+export type DrainOrder = Required<Pick<DrainOptions, 'propagationMs' | 'movesPerSecond' | 'deadlineMs'>>;
+
+/** From the primary to a worker. */
+export type Order =
+  | { readonly type: 'serve'; readonly settings: WorkerSettings }
+  | ({ readonly type: 'drain' } & DrainOrder);
+
+/** From a worker to the primary. */
+export type Report =
+  /** It listens to orders: what comes earlier is lost. */
+  | { readonly type: 'started' }
+  | { readonly type: 'ready' }
+  /** It ends because it cannot serve. `text` is for a person at a terminal. */
+  | { readonly type: 'failed'; readonly text: string }
+  /** It ends because it is empty. */
+  | { readonly type: 'drained'; readonly report: DrainReport }
+  /** The module has called `pod.restartAll()`. */
+  | { readonly type: 'restartAll' };

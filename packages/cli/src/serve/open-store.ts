@@ -1,0 +1,14 @@
+import { MemoryStore, type Store } from '@holdfast/store';
+import type { StoreChoice } from '../values.js';
+
+/** Opens the store that a worker was told of. */
+export async function openStore(choice: StoreChoice): Promise<Store> {
+  switch (choice.kind) {
+    case 'memory':
+      return new MemoryStore();
+    case 'lmdb': {
+      const { LmdbStore } = await import('@holdfast/store-lmdb');
+      return LmdbStore.open({ path: choice.path });
+    }
+  }
+}

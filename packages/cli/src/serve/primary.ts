@@ -1,0 +1,120 @@
+import cluster from 'node:cluster';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { HoldfastError } from '@holdfast/store';
+import { describeFailure, LISTEN } from '../failure.js';
+import { processLog } from '../log.js';
+import type { ServeOptions } from '../serve-command.js';
+import type { DrainOrder, WorkerSettings } from './messages.js';
+import { Supervisor } from './supervisor.js';
+import { ClusterWorker } from './worker-process.js';
+
+/**
+ * A second SIGINT this soon is the same one: a terminal signals all processes of its group, and npm hands it on to its child once
+ * more.
+ */
+const SAME_SIGNAL_MS = 500;
+
+/** Serves a module until it is told to stop, and returns the exit code. */
+export async function serve(options: ServeOptions): Promise<number> {
+  const { modulePath, workers, host, path, store, allowOrigin, json, quiet } = options;
+  const log = processLog(options);
+  let port: number;
+  try {
+    port = await probe(options.port, host);
+  } catch (cause) {
+    process.stderr.write(`${describeFailure(new HoldfastError(LISTEN, `${host} port ${options.port}`, { cause }))}\n`);
+    return 1;
+  }
+  const url = `http://${urlHost(host)}:${port}/`;
+  const settings = { modulePath, workers, host, path, store, allowOrigin, json, quiet, port, url };
+
+  // Round robin is what lets a worker stop listening while its connections go on, and no client be refused.
+  cluster.schedulingPolicy = cluster.SCHED_RR;
+  cluster.setupPrimary({ exec: fileURLToPath(new URL('worker.js', import.meta.url)), args: [] });
+  const supervisor: Supervisor = new Supervisor({
+    workers,
+    log,
+    now: () => performance.now(),
+    wait: (ms) => wait(ms),
+    spawn: (index) => new ClusterWorker(workerSettings(settings, options.podPrefix, index), restart),
+    listening: () => {
+      const what = `${options.module} with ${workers} worker${workers === 1 ? '' : 's'} on ${storeName(options)}`;
+      log.info('listening', `${url} serves ${what}`, { url, workers, pid: process.pid });
+      if (store.kind === 'memory') {
+        log.warn('store.memory', 'sessions are in memory: they end with their worker, also when it is restarted');
+      }
+    },
+    ...orders(options),
+  });
+  function restart(): void {
+    void supervisor.restart();
+  }
+
+  const stopped = stopSignal(supervisor);
+  process.on('SIGHUP', restart);
+  const failure = await supervisor.start();
+  if (failure === undefined) return stopped;
+  process.stderr.write(`${failure}\n`);
+  return 1;
+}
+
+/** Resolves to the exit code when the process was told to stop and has. */
+function stopSignal(supervisor: Supervisor): Promise<number> {
+  return new Promise((resolve) => {
+    let firstMs: number | undefined;
+    const stop = (): void => void supervisor.stop().then(() => resolve(0));
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', () => {
+      firstMs ??= performance.now();
+      if (performance.now() - firstMs < SAME_SIGNAL_MS) return stop();
+      supervisor.kill();
+      process.exit(130);
+    });
+  });
+}
+
+/** The port that is free, or why it is not: said once here, rather than by each worker. */
+async function probe(port: number, host: string): Promise<number> {
+  const server = createServer();
+  server.listen({ port, host, exclusive: true });
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address ? address.port : port;
+}
+
+/** What any number of workers can be told. The name is that of one run of one process. */
+function workerSettings(
+  shared: Omit<WorkerSettings, 'pod' | 'index'>,
+  podPrefix: string,
+  index: number,
+): WorkerSettings {
+  return { ...shared, index, pod: `${podPrefix}-${index}-${randomBytes(4).toString('hex')}` };
+}
+
+function orders(options: ServeOptions): { replaceOrder: DrainOrder; stopOrder: DrainOrder } {
+  const { drainRate, drainDeadline, drainPropagation, stopDeadline } = options;
+  return {
+    // The primary itself is the balancer, and knows at once.
+    replaceOrder: { propagationMs: 0, movesPerSecond: drainRate, deadlineMs: drainDeadline },
+    stopOrder: {
+      propagationMs: drainPropagation,
+      movesPerSecond: drainRate,
+      deadlineMs: drainPropagation + stopDeadline,
+    },
+  };
+}
+
+/** How a browser on this machine gets to an address that is listened on. */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+const storeName = ({ store }: ServeOptions): string =>
+  store.kind === 'lmdb' ? `lmdb:${store.path}` : `${store.kind}:`;
