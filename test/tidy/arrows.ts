@@ -38,7 +38,9 @@ export function importProblems(file: TextFile, manifest: Dependencies, rootManif
   if (folder === undefined) return [];
   const declared = { ...manifest.dependencies, ...manifest.peerDependencies };
   if (isTest(file)) Object.assign(declared, rootManifest.devDependencies);
-  return importsOf(file).flatMap(({ specifier, where }) => {
+  return importsOf(file).flatMap(({ specifier, where, computed }) => {
+    // The command runs modules of its users, whose names it cannot know.
+    if (computed && folder === 'cli') return [];
     const problem = specifier.startsWith('.')
       ? relativeProblem(file.path, specifier)
       : packageProblem({ file, folder, specifier, declared });
@@ -110,15 +112,13 @@ function packageName(specifier: string): string {
 }
 
 /** Every module a file names: imports, exports, dynamic imports and import types. */
-function importsOf(file: TextFile): { specifier: string; where: string }[] {
-  const found: { specifier: string; where: string }[] = [];
+function importsOf(file: TextFile): { specifier: string; where: string; computed: boolean }[] {
+  const found: { specifier: string; where: string; computed: boolean }[] = [];
   visit(parse(file), (node) => {
     const specifier = moduleOf(node);
     if (specifier === undefined) return;
-    found.push({
-      specifier: ts.isStringLiteralLike(specifier) ? specifier.text : specifier.getText(),
-      where: at(node),
-    });
+    const computed = !ts.isStringLiteralLike(specifier);
+    found.push({ specifier: computed ? specifier.getText() : specifier.text, where: at(node), computed });
   });
   return found;
 }
