@@ -1,4 +1,5 @@
 import { CircuitBreaker, errors, type BreakerOptions, type ErrorKind } from '@holdfast/protocol';
+import type { Clock } from './clock.js';
 import { TokenBucket } from './token-bucket.js';
 
 export interface AdmissionOptions {
@@ -25,18 +26,30 @@ export interface Refusal {
   readonly retryMs: number;
 }
 
+/** A connection that was let in, until its handshake is over. */
+export interface Admitted {
+  /** `established` and `failed` are verdicts on the server; a handshake that its client gave up says nothing. */
+  over(verdict?: 'established' | 'failed'): void;
+}
+
 /** Decides whether one more connection is let in, before any work is done for it. */
 export class Admission {
-  readonly breaker: CircuitBreaker;
   readonly #options: AdmissionOptions;
+  readonly #clock: Clock;
+  readonly #held: () => number;
   readonly #accepts: TokenBucket;
+  readonly #breaker: CircuitBreaker;
   #handshakes = 0;
   #draining = false;
 
-  constructor(options: AdmissionOptions, nowMs: number) {
+  /** `held` tells how many sessions and plain sockets there are. */
+  constructor(options: AdmissionOptions, clock: Clock, held: () => number) {
     this.#options = options;
-    this.#accepts = new TokenBucket({ perSecond: options.acceptsPerSecond, burst: options.acceptsPerSecond }, nowMs);
-    this.breaker = new CircuitBreaker(options.breaker);
+    this.#clock = clock;
+    this.#held = held;
+    const { acceptsPerSecond, breaker } = options;
+    this.#accepts = new TokenBucket({ perSecond: acceptsPerSecond, burst: acceptsPerSecond }, clock.monotonicMs());
+    this.#breaker = new CircuitBreaker(breaker);
   }
 
   get handshakes(): number {
@@ -52,30 +65,40 @@ export class Admission {
     this.#draining = true;
   }
 
-  /** Whether a connection may begin its handshake; {@link handshakeOver} must follow if it may. */
-  admit(held: number, isNew: boolean, nowMs: number): Refusal | undefined {
-    const refusal = this.#refusal(held, isNew, nowMs);
-    if (!refusal) this.#handshakes++;
-    return refusal;
+  /** Whether a connection may begin its handshake. */
+  admit(isNew: boolean): Admitted | Refusal {
+    // Another pod can be reached at once, so there is nothing to wait for but the network's own spread.
+    if (this.#draining) return busy(100);
+    if (this.#handshakes >= this.#options.maxHandshakes) return busy(1_000);
+    const refusal = isNew ? this.admitNew() : undefined;
+    if (refusal) return refusal;
+    const nowMs = this.#clock.monotonicMs();
+    const isTrial = this.#breaker.state(nowMs) === 'half-open';
+    // Asked last: in half-open its yes is the one attempt there is.
+    if (!this.#breaker.allows(nowMs)) return busy(Math.max(this.#breaker.waitMs(nowMs), 500));
+    this.#handshakes++;
+    return this.#admitted(isTrial);
   }
 
-  /** A connection that seemed to come back wants a new session after all. */
-  admitNew(nowMs: number): Refusal | undefined {
+  /** Whether there is room for one more session. Asked again for a connection that seemed to come back and did not. */
+  admitNew(): Refusal | undefined {
+    if (this.#held() >= this.#options.maxSessions) return busy(5_000);
+    const nowMs = this.#clock.monotonicMs();
     return this.#accepts.take(nowMs) ? undefined : busy(this.#accepts.waitMs(nowMs));
   }
 
-  handshakeOver(): void {
-    this.#handshakes--;
-  }
-
-  #refusal(held: number, isNew: boolean, nowMs: number): Refusal | undefined {
-    // Another pod can be reached at once, so there is nothing to wait for but the network's own spread.
-    if (this.#draining) return busy(100);
-    if (!this.breaker.allows(nowMs)) return busy(Math.max(this.breaker.waitMs(nowMs), 500));
-    if (this.#handshakes >= this.#options.maxHandshakes) return busy(1_000);
-    if (isNew && held >= this.#options.maxSessions) return busy(5_000);
-    if (isNew) return this.admitNew(nowMs);
-    return undefined;
+  #admitted(isTrial: boolean): Admitted {
+    let isOver = false;
+    return {
+      over: (verdict) => {
+        if (isOver) return;
+        isOver = true;
+        this.#handshakes--;
+        if (verdict === 'established') this.#breaker.succeeded();
+        else if (verdict === 'failed') this.#breaker.failed(this.#clock.monotonicMs());
+        else if (isTrial) this.#breaker.abandoned();
+      },
+    };
   }
 }
 

@@ -6,6 +6,8 @@ export interface Clock {
   wallMs(): number;
   setTimeout(callback: () => void, delayMs: number): unknown;
   clearTimeout(timer: unknown): void;
+  /** Resolves after so long. Unlike a timer it keeps the process alive: for work that must come to an end. */
+  wait(delayMs: number): Promise<void>;
   /** Runs the callback when the event-loop turn of now is over. */
   endOfTurn(callback: () => void): void;
 }
@@ -16,5 +18,6 @@ export const systemClock: Clock = {
   wallMs: () => Date.now(),
   setTimeout: (callback, delayMs) => setTimeout(callback, delayMs).unref(),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
+  wait: (delayMs) => new Promise((resolve) => setTimeout(resolve, delayMs)),
   endOfTurn: (callback) => void setImmediate(callback),
 };

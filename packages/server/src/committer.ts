@@ -6,6 +6,8 @@ import type { Clock } from './clock.js';
 export interface Writer {
   readonly id: string;
   readonly epoch: number;
+  /** Bytes on their way to the store for it. Counted here. */
+  pendingBytes: number;
 }
 
 /** An application's word on how a write of its own ended. */
@@ -35,6 +37,8 @@ export interface CommitListener {
   turnDone(): void;
   /** The store fails (true), or works again (false). */
   troubled(troubled: boolean, cause?: unknown): void;
+  /** A `done` of the application threw. */
+  doneFailed(error: unknown): void;
 }
 
 /** Waits between attempts while the store fails. */
@@ -80,7 +84,10 @@ export class Committer {
     try {
       handler();
     } catch (error) {
-      for (const { done } of part.effects.splice(before)) done?.(new HoldfastError(errors.HANDLER));
+      for (const effect of part.effects.splice(before)) {
+        this.#release(effect);
+        this.settle(effect, new HoldfastError(errors.HANDLER));
+      }
       throw error;
     } finally {
       this.#current = undefined;
@@ -89,28 +96,46 @@ export class Committer {
 
   /** Adds an effect to the handler that runs now, or to the turn. */
   effect(effect: PendingEffect): void {
-    this.#charge(effect);
+    this.#charge([effect]);
     (this.#current ?? this.#part()).effects.push(effect);
   }
 
-  /** Adds what belongs together and was gathered elsewhere. */
+  /** Adds what belongs together and was gathered elsewhere; all of it or, when there is no room, nothing. */
   add(part: PendingPart): void {
-    for (const effect of part.effects) this.#charge(effect);
+    this.#charge(part.effects);
     this.#parts.push(part);
     this.#schedule();
   }
 
-  /** Notes something about a session that is no effect of the application's. */
+  /** Notes something about a session that is no effect of the application's. What is noted later counts. */
   note(writer: Writer, change: Partial<Omit<PendingPart, 'writer' | 'effects' | 'watermark'>>): void {
-    Object.assign(this.#part(writer), change);
+    const part = this.#part(writer);
+    const topicsAcked = [...(part.topicsAcked ?? []), ...(change.topicsAcked ?? [])];
+    Object.assign(part, change, topicsAcked.length > 0 && { topicsAcked });
   }
 
-  /** Runs when no batch is under way; the next batch waits for it. */
+  /** Runs when no batch is under way; the next batch waits for it, and for what follows at once when it resolves. */
   between<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#between.push(() => work().then(resolve, reject));
+      this.#between.push(async () => {
+        try {
+          resolve(await work());
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
       this.#schedule();
     });
+  }
+
+  /** Tells the application how its effect ended. */
+  settle({ done }: PendingEffect, error?: Error): void {
+    if (!done) return;
+    try {
+      done(error);
+    } catch (thrown) {
+      this.#listener.doneFailed(thrown);
+    }
   }
 
   /** Resolves when all that was added until now is through. */
@@ -129,10 +154,17 @@ export class Committer {
     return part;
   }
 
-  #charge(effect: PendingEffect): void {
-    if (effect.type !== 'send' && effect.type !== 'publish') return;
-    if (this.#pendingBytes + effect.data.length > this.#maxPendingBytes) throw new HoldfastError(errors.BACKLOG);
-    this.#pendingBytes += effect.data.length;
+  #charge(effects: readonly PendingEffect[]): void {
+    const bytes = effects.reduce((sum, effect) => sum + bytesOf(effect), 0);
+    if (bytes > 0 && this.#pendingBytes + bytes > this.#maxPendingBytes) throw new HoldfastError(errors.BACKLOG);
+    this.#pendingBytes += bytes;
+    for (const effect of effects) if (effect.to) effect.to.pendingBytes += bytesOf(effect);
+  }
+
+  #release(effect: PendingEffect): void {
+    const bytes = bytesOf(effect);
+    this.#pendingBytes -= bytes;
+    if (effect.to) effect.to.pendingBytes -= bytes;
   }
 
   #schedule(): void {
@@ -163,9 +195,9 @@ export class Committer {
   async #commit(): Promise<void> {
     const parts = this.#parts;
     this.#parts = [];
-    this.#pendingBytes = 0;
     for (const part of parts) stampEpochs(part);
     const results = await this.#untilDone({ pod: this.#pod, nowMs: this.#clock.wallMs(), parts });
+    for (const { effects } of parts) for (const effect of effects) this.#release(effect);
     for (const [i, part] of parts.entries()) this.#listener.committed(part, results[i] as PartResult);
     this.#listener.turnDone();
   }
@@ -178,14 +210,15 @@ export class Committer {
         return parts;
       } catch (cause) {
         if (attempt === 0) this.#listener.troubled(true, cause);
-        await this.#pause(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt));
+        await this.#clock.wait(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt));
       }
     }
   }
+}
 
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => this.#clock.setTimeout(resolve, delayMs));
-  }
+/** What an effect holds in memory while it waits; the few bytes of a subscription are not counted. */
+function bytesOf(effect: PendingEffect): number {
+  return effect.type === 'send' || effect.type === 'publish' || effect.type === 'data' ? effect.data.length : 0;
 }
 
 /** Writes down under which epochs the part is made: those of now, as the last attach has left them. */

@@ -2,23 +2,33 @@ import { errors, HoldfastError, topicToWire } from '@holdfast/protocol';
 import type { Content } from '@holdfast/store';
 
 /** What `ws` sockets take for a message. */
-export type SendData = string | number | ArrayBufferLike | ArrayBufferView | readonly ArrayBufferView[];
+export type SendData =
+  | string
+  | number
+  | ArrayBufferLike
+  | ArrayBufferView
+  | readonly ArrayBufferView[]
+  | readonly number[];
 
 /**
  * The bytes of a message, copied: the log keeps them, and the caller may use its buffer again. A small message is also often a
- * view of a large read buffer, which the log must not keep alive.
+ * view of a large read buffer, which the log must not keep alive. What has no bytes at hand is refused with a TypeError.
  */
 export function toContent(data: SendData, binary?: boolean): Content {
   if (typeof data === 'string' || typeof data === 'number') {
     return { data: Buffer.from(String(data)), binary: binary ?? false };
   }
-  return { data: copyOf(data), binary: binary ?? true };
+  return { data: copyOf(data ?? []), binary: binary ?? true };
 }
 
 function copyOf(data: Exclude<SendData, string | number>): Buffer {
-  if (Array.isArray(data)) return Buffer.concat(data.map(viewOf));
   if (ArrayBuffer.isView(data)) return Buffer.from(viewOf(data));
-  return Buffer.from(new Uint8Array(data as ArrayBufferLike));
+  if (Array.isArray(data) && data.some((part) => ArrayBuffer.isView(part))) {
+    return Buffer.concat((data as ArrayBufferView[]).map(viewOf));
+  }
+  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return Buffer.from(new Uint8Array(data));
+  if (data instanceof Blob) throw new TypeError('A Blob is read asynchronously: send(await blob.arrayBuffer())');
+  return Buffer.from(data as number[]);
 }
 
 const viewOf = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);

@@ -20,6 +20,7 @@ export class Deadlines {
   readonly #slotOf = new Map<Due, number>();
   #timer: unknown;
   #timerSlot = Infinity;
+  #stopped = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,7 +28,7 @@ export class Deadlines {
 
   /** Makes sure that `due` is called at its time or before. */
   watch(due: Due): void {
-    if (due.dueMs === Infinity) return;
+    if (due.dueMs === Infinity || this.#stopped) return;
     const slot = Math.ceil(due.dueMs / GRAIN_MS);
     const known = this.#slotOf.get(due);
     if (known !== undefined) {
@@ -49,6 +50,7 @@ export class Deadlines {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#clock.clearTimeout(this.#timer);
     this.#slots.clear();
     this.#slotOf.clear();
@@ -78,7 +80,8 @@ export class Deadlines {
       const items = this.#slots.get(slot);
       this.#slots.delete(slot);
       for (const due of items ?? []) {
-        this.#slotOf.delete(due);
+        // One that came before in this loop may have had this one forgotten.
+        if (!this.#slotOf.delete(due)) continue;
         if (nowMs >= due.dueMs - GRAIN_MS) due.handleDue(Math.max(nowMs, due.dueMs));
         this.watch(due);
       }

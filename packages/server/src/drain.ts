@@ -1,6 +1,7 @@
 import { CLOSE, errors } from '@holdfast/protocol';
 import type { WebSocket } from 'ws';
 import type { Clock } from './clock.js';
+import { PodSession } from './pod-session.js';
 import type { Pod } from './pod.js';
 
 export interface DrainOptions {
@@ -24,44 +25,66 @@ export interface DrainReport {
 
 /** How often it is looked whether all have moved. */
 const LOOK_MS = 50;
+/** What the store gets at least to take what is pending. */
+const STOP_MS = 1_000;
 
-/**
- * Empties a pod: every client attaches elsewhere before it is let go. The caller has made readiness fail and admission refuse
- * by the times given; see `WebSocketServer.drain`.
- */
+export interface Drained {
+  readonly pod: Pod;
+  readonly plain: ReadonlySet<WebSocket>;
+  readonly clock: Clock;
+  /** Refuses new clients, and tells how many are still in their handshake. */
+  stopAccepting(): () => number;
+}
+
+/** Empties a pod: every client attaches elsewhere before it is let go. The caller has made readiness fail. */
 export async function drain(
-  pod: Pod,
-  plain: ReadonlySet<WebSocket>,
-  clock: Clock,
+  { pod, plain, clock, stopAccepting }: Drained,
   options: DrainOptions,
-  stopAccepting: () => void,
 ): Promise<DrainReport> {
   const { propagationMs = 0, movesPerSecond = 500, spreadMs = 500, deadlineMs = 25_000 } = options;
   const startMs = clock.monotonicMs();
-  const wait = (ms: number): Promise<void> => new Promise((resolve) => clock.setTimeout(resolve, ms));
-  await wait(propagationMs);
-  stopAccepting();
-  const attached = Array.from(pod.sessions.values()).filter((session) => session.machine.state === 'attached');
-  const total = attached.length + plain.size;
-  const wholeMs = Math.max(spreadMs, (total / movesPerSecond) * 1_000);
-  const stepMs = wholeMs / Math.max(1, total);
-  // Each client gets a step of its own and chooses a moment in it: the rate holds, and none knows the others' moments.
-  for (const [i, session] of attached.entries()) {
-    session.machine.drain(Math.floor(i * stepMs), Math.ceil(stepMs));
+  const leftMs = (): number => deadlineMs - (clock.monotonicMs() - startMs);
+  await clock.wait(propagationMs);
+  const handshakes = stopAccepting();
+  pod.retire();
+  const asked = new Set<PodSession | WebSocket>();
+  const ask = (session: PodSession, afterMs: number, withinMs: number): void => {
+    asked.add(session);
+    session.machine.drain(Math.floor(afterMs), Math.ceil(withinMs));
     session.run();
-  }
+  };
   // A plain client cannot be asked: it is told when its step comes, with a code that says that it may come back.
-  for (const [i, ws] of Array.from(plain).entries()) {
-    clock.setTimeout(() => ws.close(CLOSE.restart, 'restart'), (attached.length + i) * stepMs);
+  const tell = (ws: WebSocket, afterMs: number): void => {
+    asked.add(ws);
+    clock.setTimeout(() => ws.close(CLOSE.restart, 'restart'), afterMs);
+  };
+  const attached = (): PodSession[] => Array.from(pod.sessions.values()).filter((session) => session.attached);
+  const first = attached();
+  const total = first.length + plain.size;
+  const stepMs = Math.max(spreadMs, (total / movesPerSecond) * 1_000) / Math.max(1, total);
+  // Each client gets a step of its own and chooses a moment in it: the rate holds, and none knows the others' moments.
+  for (const [i, session] of first.entries()) ask(session, i * stepMs, stepMs);
+  for (const [i, ws] of Array.from(plain).entries()) tell(ws, (first.length + i) * stepMs);
+  while (leftMs() > 0 && attached().length + plain.size + handshakes() > 0) {
+    await clock.wait(LOOK_MS);
+    // Those whose handshake was under way when we began.
+    for (const session of attached()) if (!asked.has(session)) ask(session, 0, LOOK_MS);
+    for (const ws of plain) if (!asked.has(ws)) tell(ws, 0);
   }
-  const left = (): number => attached.filter((session) => session.machine.state === 'attached').length;
-  while ((left() > 0 || plain.size > 0) && clock.monotonicMs() - startMs < deadlineMs) await wait(LOOK_MS);
-  const cut = left();
-  for (const session of pod.sessions.values()) {
+  const cut = attached();
+  for (const session of cut) {
     session.machine.hangUp(errors.BUSY, 'drained', CLOSE.restart);
     session.run();
   }
   for (const ws of plain) ws.close(CLOSE.restart, 'restart');
-  await pod.stop();
-  return { asked: total, moved: attached.length - cut, cut, tookMs: Math.round(clock.monotonicMs() - startMs) };
+  const sessions = Array.from(asked).filter((one) => one instanceof PodSession).length;
+  // What is pending is written, unless the store is in trouble for longer than there is time.
+  const timeUp = new Promise<void>((resolve) => clock.setTimeout(resolve, Math.max(STOP_MS, leftMs())));
+  await Promise.race([pod.stop(), timeUp]);
+  return {
+    asked: asked.size,
+    moved: sessions - cut.length,
+    cut: cut.length,
+    tookMs: Math.round(clock.monotonicMs() - startMs),
+  };
 }

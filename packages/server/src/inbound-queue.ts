@@ -42,6 +42,8 @@ export class InboundQueue {
   }
 
   push(delivery: Delivery): void {
+    const waits = this.#waiting.length > 0 || this.#paused || this.#busy || this.#handler !== undefined;
+    if (!waits) return this.#emit(delivery);
     this.#waiting.push(delivery);
     this.#pump();
   }
@@ -57,7 +59,7 @@ export class InboundQueue {
   }
 
   #pump(): void {
-    while (this.#waiting.length > 0 && !this.#paused && !this.#busy && !this.#session.gone) {
+    while (this.#waiting.length > 0 && !this.#paused && !this.#busy) {
       const delivery = this.#waiting.shift() as Delivery;
       if (this.#handler) void this.#handle(this.#handler, delivery);
       else this.#emit(delivery);
@@ -83,14 +85,30 @@ export class InboundQueue {
       this.fail(error);
     }
     // A message that failed counts as handled: handed out again and again, it would fail for ever.
-    if (!this.#session.gone) this.#context.committer.add({ writer: this.#session, watermark: delivery.n, effects });
+    if (!this.#session.gone) this.#commit(delivery.n, effects);
     this.#busy = false;
     this.#pump();
+  }
+
+  #commit(watermark: number, effects: PendingEffect[]): void {
+    const { committer } = this.#context;
+    try {
+      committer.add({ writer: this.#session, watermark, effects });
+    } catch (error) {
+      this.fail(error);
+      committer.add({ writer: this.#session, watermark, effects: [] });
+    }
   }
 
   /** Something of the application's failed. */
   fail(cause: unknown): void {
     const error = cause instanceof HoldfastError ? cause : new HoldfastError(errors.HANDLER, String(cause), { cause });
-    if (!this.#session.view?.handleFailed(error)) this.#context.handlerFailed(error, this.#session);
+    try {
+      if (this.#session.view?.handleFailed(error)) return;
+    } catch (thrown) {
+      // The listener for errors has one itself.
+      return this.#context.handlerFailed(thrown as Error, this.#session);
+    }
+    this.#context.handlerFailed(error, this.#session);
   }
 }

@@ -1,7 +1,9 @@
+import type { Duplex } from 'node:stream';
 import { Liveness, type Heartbeat } from '@holdfast/protocol';
 import type { WebSocket } from 'ws';
 import type { Clock } from './clock.js';
 import type { Deadlines, Due } from './deadlines.js';
+import { WriteWatch } from './write-watch.js';
 
 /** How connections without holdfast.v1 are kept alive, by RFC 6455 pings. */
 export interface KeepaliveOptions {
@@ -18,16 +20,15 @@ export const DEFAULT_KEEPALIVE: KeepaliveOptions = { pingMs: 30_000, pongMs: 60_
 /** Keeps one plain connection alive, and ends it when its peer is not there any more. */
 export class Keepalive implements Due {
   readonly #ws: WebSocket;
-  readonly #clock: Clock;
   readonly #writeMs: number;
   readonly #liveness: Liveness;
-  /** When a ping was written that the network has not taken. */
-  #writingSinceMs = Infinity;
+  readonly #watch: WriteWatch;
+  #over = false;
 
-  constructor(ws: WebSocket, options: KeepaliveOptions, clock: Clock, deadlines: Deadlines) {
+  constructor(ws: WebSocket, socket: Duplex, options: KeepaliveOptions, clock: Clock, deadlines: Deadlines) {
     this.#ws = ws;
-    this.#clock = clock;
     this.#writeMs = options.writeMs;
+    this.#watch = new WriteWatch(socket, clock);
     const beat: Heartbeat = { pingMs: options.pingMs, deadMs: options.pongMs };
     this.#liveness = new Liveness(beat, clock.monotonicMs());
     const heard = (): void => this.#liveness.heard(clock.monotonicMs());
@@ -37,21 +38,28 @@ export class Keepalive implements Due {
   }
 
   get dueMs(): number {
-    return Math.min(this.#liveness.dueMs, this.#writingSinceMs + this.#writeMs);
+    return this.#over ? Infinity : Math.min(this.#liveness.dueMs, this.#watch.sinceMs + this.#writeMs);
   }
 
   handleDue(nowMs: number): void {
-    const pulse = nowMs >= this.#liveness.dueMs ? this.#liveness.check(nowMs) : 'alive';
-    // terminate, not close: a peer that is not there cannot answer a close frame.
-    if (pulse === 'dead' || nowMs >= this.#writingSinceMs + this.#writeMs) this.#ws.terminate();
-    else if (pulse === 'ping') this.#ping();
+    // Nothing is read while the application has paused it, so silence says nothing.
+    if (this.#ws.isPaused) this.#liveness.heard(nowMs);
+    const pulse = this.#liveness.check(nowMs);
+    if (pulse === 'dead' || nowMs >= this.#watch.sinceMs + this.#writeMs) {
+      this.#over = true;
+      // terminate, not close: a peer that is not there cannot answer a close frame.
+      this.#ws.terminate();
+    } else if (pulse === 'ping') {
+      this.#ping();
+    }
   }
 
-  /** A ping goes behind whatever waits to be written, so that its own write tells whether anything is taken at all. */
+  /** A ping goes behind whatever waits to be written, so its own write tells whether anything is taken at all. */
   #ping(): void {
-    if (this.#writingSinceMs === Infinity) this.#writingSinceMs = this.#clock.monotonicMs();
+    const isWatched = this.#watch.active;
+    if (!isWatched) this.#watch.begin();
     this.#ws.ping('', false, () => {
-      this.#writingSinceMs = Infinity;
+      if (!isWatched) this.#watch.end();
     });
   }
 }

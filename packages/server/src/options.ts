@@ -4,7 +4,7 @@ import type { Store } from '@holdfast/store';
 import type { ServerOptions as WsServerOptions } from 'ws';
 import { DEFAULT_ADMISSION, type AdmissionOptions } from './admission.js';
 import { systemClock, type Clock } from './clock.js';
-import type { KeepaliveOptions } from './keepalive.js';
+import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from './keepalive.js';
 
 /** The options of `ws`'s WebSocketServer, and those of the sessions on top. */
 export interface ServerOptions extends Omit<WsServerOptions, 'WebSocket'> {
@@ -48,6 +48,7 @@ export interface ServerOptions extends Omit<WsServerOptions, 'WebSocket'> {
 export interface SessionOptions {
   readonly policy: Policy;
   readonly admission: AdmissionOptions;
+  readonly keepalive: KeepaliveOptions;
   readonly handshakeMs: number;
   readonly closeMs: number;
   readonly writeMs: number;
@@ -71,7 +72,10 @@ export function sessionOptions(options: ServerOptions): SessionOptions {
     leaseMs: options.leaseMs ?? 10_000,
     maxPendingBytes: options.maxPendingBytes ?? 67_108_864,
   };
-  for (const [name, value] of Object.entries({ ...policy, ...policy.window, ...times })) {
+  const admission = { ...DEFAULT_ADMISSION, ...options.admission };
+  const keepalive = { ...DEFAULT_KEEPALIVE, ...options.keepalive };
+  const numbers = { ...policy, ...policy.window, ...times, ...admission, ...admission.breaker };
+  for (const [name, value] of [...Object.entries(numbers), ...Object.entries(keepalive)]) {
     if (typeof value === 'number') positive(name, value);
   }
   if (policy.deadMs <= policy.pingMs) throw new HoldfastError(errors.OPTION, 'deadMs must be more than pingMs');
@@ -80,14 +84,21 @@ export function sessionOptions(options: ServerOptions): SessionOptions {
   }
   return {
     policy,
-    admission: { ...DEFAULT_ADMISSION, ...options.admission },
+    admission,
+    keepalive,
     ...times,
     clock: options.clock ?? systemClock,
   };
 }
 
+/** The longest that a timer of Node waits: a longer one would fire at once. */
+const TIMER_MS = 2_147_483_647;
+
 function positive(name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value <= 0) throw new HoldfastError(errors.OPTION, `${name} is ${value}`);
+  const isTooLong = name.endsWith('Ms') && value > TIMER_MS;
+  if (!Number.isSafeInteger(value) || value <= 0 || isTooLong) {
+    throw new HoldfastError(errors.OPTION, `${name} is ${value}`);
+  }
 }
 
 /** What `ws` must accept so that our own limit, which knows the header, is the one that counts. */

@@ -1,13 +1,23 @@
 import type { Content, Entry } from '@holdfast/store';
 import { WebSocket as Ws } from 'ws';
-import { checkTopic } from './content.js';
-import type { Handler } from './transaction.js';
+import type { Clock } from './clock.js';
+import { checkTopic, type SendData } from './content.js';
 import type { Session } from './session.js';
 import { newSessionId } from './token.js';
 import type { Follower, TopicHub } from './topic-hub.js';
+import { runHandler, type Handler, type Tx } from './transaction.js';
 
 /** More than this waiting for a plain client that follows topics, and it is gone: it has no log to come back to. */
 const MAX_BUFFERED_BYTES = 1_048_576;
+
+/** What a plain socket needs of the server for what it has beyond those of `ws`. */
+export interface PlainContext {
+  readonly hub: TopicHub;
+  readonly clock: Clock;
+  readonly executionMs: number;
+  publish(topic: string, data: SendData): void;
+  handlerFailed(error: Error, socket: PlainSocket): void;
+}
 
 /** A `ws` socket of a client without holdfast.v1, with the additions of a session as far as a bare connection can have them. */
 export class PlainSocket extends Ws implements Follower {
@@ -20,25 +30,26 @@ export class PlainSocket extends Ws implements Follower {
     resumable: false,
   };
   readonly #topics = new Set<string>();
-  #hub: TopicHub | undefined;
-  #handled = Promise.resolve();
+  #context: PlainContext | undefined;
+  #handled = 0;
 
-  /** Called once the connection is up. */
-  join(hub: TopicHub): void {
-    this.#hub = hub;
+  /** Called once, before the application gets it. */
+  join(context: PlainContext): void {
+    this.#context = context;
     this.on('close', () => {
-      for (const topic of this.#topics) hub.unfollow(topic, this);
+      for (const topic of this.#topics) context.hub.unfollow(topic, this);
+      Object.assign(this.session, { attached: false });
     });
   }
 
   subscribe(topic: string, done?: () => void): void {
     this.#topics.add(checkTopic(topic));
-    this.#hub?.follow(topic, this);
+    if (this.readyState === Ws.OPEN) this.#context?.hub.follow(topic, this);
     if (done) queueMicrotask(done);
   }
 
   unsubscribe(topic: string, done?: () => void): void {
-    if (this.#topics.delete(topic)) this.#hub?.unfollow(topic, this);
+    if (this.#topics.delete(topic)) this.#context?.hub.unfollow(topic, this);
     if (done) queueMicrotask(done);
   }
 
@@ -50,26 +61,32 @@ export class PlainSocket extends Ws implements Follower {
 
   /** Calls the handler for one message at a time. Its effects take place at once: there is nothing to commit them with. */
   handle(handler: Handler): void {
-    const never = new AbortController().signal;
-    let n = 0;
+    let last = Promise.resolve();
     this.on('message', (data: Buffer, isBinary: boolean) => {
-      const message = { data, isBinary, id: `${this.session.id}:${++n}`, redelivered: false, signal: never };
-      this.#handled = this.#handled
-        .then(() => handler(message, this.#tx))
-        .then(
-          () => undefined,
-          (error: unknown) => void this.emit('error', error),
-        );
+      // No more is read until this one is through; what was read with it waits here.
+      this.pause();
+      const mine = last.then(() => this.#run(handler, data, isBinary));
+      last = mine;
+      void mine.then(() => {
+        if (mine === last) this.resume();
+      });
     });
   }
 
-  /** Set by the server: publishing needs the store. */
-  publish: (topic: string, content: Parameters<Ws['send']>[0]) => void = () => {};
+  async #run(handler: Handler, data: Buffer, isBinary: boolean): Promise<void> {
+    const context = this.#context as PlainContext;
+    const message = { data, isBinary, id: `${this.session.id}:${++this.#handled}`, redelivered: false };
+    try {
+      await runHandler(handler, message, this.#tx(context), context);
+    } catch (error) {
+      context.handlerFailed(error as Error, this);
+    }
+  }
 
-  get #tx(): Parameters<Handler>[1] {
+  #tx(context: PlainContext): Tx {
     return {
       send: (data) => this.send(data as Parameters<Ws['send']>[0]),
-      publish: (topic, data) => this.publish(topic, data as Parameters<Ws['send']>[0]),
+      publish: (topic, data) => context.publish(topic, data),
       subscribe: (topic) => this.subscribe(topic),
       unsubscribe: (topic) => this.unsubscribe(topic),
     };

@@ -8,12 +8,13 @@ import {
   type ServerSessionOptions,
   type Window,
 } from '@holdfast/protocol';
-import { sessionStream, topicStream, type SessionState, type Store, type StreamKey } from '@holdfast/store';
+import { sessionStream, topicStream, type Entry, type SessionState, type Store, type StreamKey } from '@holdfast/store';
 import { Backlog } from './backlog.js';
 import type { Clock } from './clock.js';
 import type { Committer, PendingPart, Writer } from './committer.js';
 import type { Deadlines, Due } from './deadlines.js';
 import { InboundQueue, type Delivery } from './inbound-queue.js';
+import type { Follower } from './topic-hub.js';
 import type { Transport } from './transport.js';
 
 /** What all sessions of a pod share. */
@@ -27,8 +28,11 @@ export interface PodContext {
   readonly writeMs: number;
   /** Longest run of an asynchronous handler. */
   readonly executionMs: number;
-  follow(session: PodSession, topic: string): void;
+  /** Feeds the topic to the session, from behind `from`. Returns its highest offset that is known here. */
+  follow(session: PodSession, topic: string, from: number): number;
   unfollow(session: PodSession, topic: string): void;
+  /** The session has something to do when the turn is over. */
+  touch(session: PodSession): void;
   /** The pod holds the session no longer. */
   released(session: PodSession): void;
   /** A handler of the application threw, and its socket does not listen for errors. */
@@ -46,28 +50,36 @@ export interface SessionView {
   handleFailed(error: Error): boolean;
 }
 
-/** What is read of a stream at once. A session that is far behind reads again when the client has acknowledged. */
-const READ_ENTRIES = 256;
-const READ_BYTES = 1_048_576;
+/** The wait after a read that failed. */
 const READ_RETRY_MS = 250;
+
+interface Closing {
+  readonly code: number;
+  readonly reason: string;
+}
 
 /**
  * A session in the hands of this pod: the driver of its machine. It joins the machine to the transport below, the store beside
  * it and the application's socket above.
  */
-export class PodSession implements Writer, Due {
+export class PodSession implements Writer, Due, Follower {
   readonly id: string;
   readonly machine: ServerSession;
   readonly inbound: InboundQueue;
   /** Sent by this pod and not acknowledged. */
   readonly backlog = new Backlog();
+  /** Bytes sent by this pod that are on their way to the store. */
+  pendingBytes = 0;
   /** The attachment epoch: under it this pod writes for the session. */
   epoch: number;
   view: SessionView | undefined;
   readonly #context: PodContext;
   #transport: Transport | undefined;
+  /** The transport before, until the machine has hung it up. */
+  #replaced: Transport | undefined;
   #running = false;
-  #bye: { readonly code: number; readonly reason: string } | undefined;
+  /** How the session ends, once somebody has said so. */
+  #bye: Closing | undefined;
   #ending = false;
   /** Acknowledged since the store was last told; it is told with the next write, or when the transport is lost. */
   readonly #acked = new Map<string, number>();
@@ -78,15 +90,25 @@ export class PodSession implements Writer, Due {
     this.#context = context;
     this.machine = new ServerSession(state, context.machine);
     this.inbound = new InboundQueue(this, context);
-    for (const { topic } of state.topics) context.follow(this, topic);
+    this.#bye = state.closing;
+    for (const { topic, end } of state.topics) this.machine.handleGrown(topic, context.follow(this, topic, end));
   }
 
   get transport(): Transport | undefined {
     return this.#transport;
   }
 
+  get attached(): boolean {
+    return this.machine.state === 'attached';
+  }
+
   get gone(): boolean {
     return this.machine.state === 'gone';
+  }
+
+  /** Whether the application is through with it: nothing more is delivered. */
+  get over(): boolean {
+    return this.#ending || this.gone;
   }
 
   get dueMs(): number {
@@ -104,25 +126,21 @@ export class PodSession implements Writer, Due {
   // ---------------------------------------------------------------------------------------------------------- attaching
 
   welcome(transport: Transport, window: Window, token: string): void {
-    this.#take(transport);
     this.machine.welcome(transport.id, window, token, this.#nowMs);
-    this.run();
+    this.#take(transport);
   }
 
   /** A transport has proved the token. `state` is the store's word, which may be newer than ours. */
   resume(transport: Transport, body: ResumeBody, token: string, state: SessionState): void {
-    const old = this.#transport;
     this.machine.refresh(state);
     this.machine.resume(transport.id, body, token, this.#nowMs);
-    // The machine hangs the old transport up, if there is one: that output is for it.
-    if (old) this.run();
-    this.#take(transport);
     this.#context.committer.note(this, { detachedMs: null });
-    this.run();
-    this.view?.handleAttached();
+    this.#take(transport);
+    if (this.attached) this.view?.handleAttached();
   }
 
   #take(transport: Transport): void {
+    this.#replaced = this.#transport;
     this.#transport = transport;
     const { machine } = this;
     transport.onData = (data, binary) => {
@@ -137,7 +155,9 @@ export class PodSession implements Writer, Due {
       machine.handleWritable(true);
       this.run();
     };
-    if (!transport.open) transport.onLost(1006, '');
+    // It may have gone while the store was asked.
+    if (!transport.open) machine.handleLost(transport.id, 1006, '');
+    this.run();
   }
 
   // ------------------------------------------------------------------------------------------------------ what happened
@@ -146,36 +166,54 @@ export class PodSession implements Writer, Due {
   run(): void {
     if (this.#running) return;
     this.#running = true;
-    const transport = this.#transport;
-    transport?.cork();
-    for (let output = this.machine.poll(); output; output = this.machine.poll()) this.#do(output);
-    transport?.uncork();
-    this.#running = false;
+    try {
+      for (let output = this.machine.poll(); output; output = this.machine.poll()) this.#do(output);
+    } finally {
+      this.#transport?.flush();
+      this.#running = false;
+    }
     if (!this.gone) this.#context.deadlines.watch(this);
+  }
+
+  handleEntry(topic: string, entry: Entry): void {
+    this.machine.handleEntry(topic, entry);
+    this.#context.touch(this);
+  }
+
+  subscribed(topic: string, epoch: string, offset: number): void {
+    this.machine.handleSubscribed(topic, epoch, offset, this.#context.follow(this, topic, offset));
+  }
+
+  unsubscribed(topic: string): void {
+    this.#context.unfollow(this, topic);
+    this.machine.handleUnsubscribed(topic);
   }
 
   /** The store has taken a part that this session wrote. */
   committed(part: PendingPart): void {
     if (this.gone) return;
     if (part.watermark !== undefined) this.machine.handleCommitted(part.watermark, this.#nowMs);
-    if (part.end) this.#leave(() => this.machine.handleEnded(), this.#bye ?? { code: 1006, reason: '' });
+    if (part.end) this.#leave(() => this.machine.handleEnded(), this.#bye as Closing);
   }
 
   closing(code: number, reason: string): void {
-    if (!this.gone) this.machine.handleClosing(code, reason, this.#nowMs);
+    this.#bye ??= { code, reason };
+    this.machine.handleClosing(code, reason, this.#nowMs);
   }
 
-  /** The session is someone else's, or is no more: nothing can be written for it here. */
-  fenced(error: ErrorKind = errors.FENCED): void {
+  /** The session is someone else's, or is no more: nothing can be written for it here. The transport gets `code`. */
+  fenced(error: ErrorKind = errors.FENCED, code = closeCodeOf(error)): void {
     if (this.gone) return;
-    this.#leave(() => this.machine.handleFenced(error), { code: closeCodeOf(error), reason: error.code });
+    if (code !== closeCodeOf(error)) this.machine.hangUp(error, '', code);
+    this.#leave(() => this.machine.handleFenced(error), { code, reason: error.code });
   }
 
   /** Ends the session here and now: what was committed is delivered to nobody any more. */
-  end(bye: { readonly code: number; readonly reason: string }): void {
-    if (this.#ending || this.gone) return;
+  end(bye: Closing): void {
+    if (this.over) return;
     this.#ending = true;
     this.#bye = bye;
+    this.inbound.clear();
     this.#context.committer.note(this, { end: true });
   }
 
@@ -184,7 +222,7 @@ export class PodSession implements Writer, Due {
     if (this.#bye) this.end(this.#bye);
   }
 
-  #leave(step: () => void, { code, reason }: { readonly code: number; readonly reason: string }): void {
+  #leave(step: () => void, { code, reason }: Closing): void {
     step();
     this.run();
     this.#context.deadlines.forget(this);
@@ -223,7 +261,7 @@ export class PodSession implements Writer, Due {
         this.#bye = { code: output.code, reason: output.reason };
         return this.inbound.finish();
       case 'told':
-        return this.end(this.#bye ?? { code: 1005, reason: '' });
+        return this.end(this.#bye as Closing);
     }
   }
 
@@ -234,22 +272,23 @@ export class PodSession implements Writer, Due {
     if (current.full) this.machine.handleWritable(false);
   }
 
-  #hangUp(transport: number, code: number, reason: string): void {
-    if (this.#transport?.id !== transport) return;
-    this.#transport.uncork();
-    this.#transport.close(code, reason);
-    this.#transport = undefined;
+  #hangUp(id: number, code: number, reason: string): void {
+    if (this.#replaced?.id === id) {
+      this.#replaced.close(code, reason);
+      this.#replaced = undefined;
+    } else if (this.#transport?.id === id) {
+      this.#transport.close(code, reason);
+      this.#transport = undefined;
+    }
   }
 
   async #read(topic: string, after: number, messages: number, bytes: number): Promise<void> {
-    const limit = {
-      entries: Math.min(Math.max(messages, 1), READ_ENTRIES),
-      bytes: Math.min(Math.max(bytes, 1), READ_BYTES),
-    };
-    try {
-      const slice = await this.#context.store.read(this.#stream(topic), after, limit);
+    const slice = await this.#context.store
+      .read(this.#stream(topic), after, { entries: messages, bytes })
+      .catch(() => {});
+    if (slice) {
       this.machine.handleSlice(topic, slice);
-    } catch {
+    } else {
       // The store is in trouble: look again when it has had time to recover.
       this.machine.handleReadFailed(topic);
       this.#context.clock.setTimeout(() => {

@@ -1,8 +1,7 @@
-import type { IncomingMessage } from 'node:http';
-import { errors, type FrameOf, type ServerSessionOptions } from '@holdfast/protocol';
+import { CLOSE, errors, type FrameOf, type ServerSessionOptions } from '@holdfast/protocol';
 import {
   sessionStream,
-  type Entry,
+  type Guard,
   type PartResult,
   type SessionState,
   type Store,
@@ -10,14 +9,13 @@ import {
   type Wake,
 } from '@holdfast/store';
 import type { Clock } from './clock.js';
-import { Committer, effectError, type PendingEffect, type PendingPart } from './committer.js';
+import { Committer, effectError, type PendingEffect, type PendingPart, type Writer } from './committer.js';
 import { Deadlines } from './deadlines.js';
-import type { Greeting } from './greeter.js';
-import { refuse } from './greeter.js';
+import { refuse, type Greeting } from './greeter.js';
 import { PodSession, type PodContext } from './pod-session.js';
-import { restoreRequest, storeRequest } from './stored-request.js';
+import { restoreHandshake, storeHandshake, type Handshake } from './stored-handshake.js';
 import { hashToken, newSessionId, newToken } from './token.js';
-import { TopicHub, type Follower } from './topic-hub.js';
+import { TopicHub } from './topic-hub.js';
 import type { Transport } from './transport.js';
 
 export interface PodOptions {
@@ -35,16 +33,19 @@ export interface PodOptions {
 /** What the pod tells of its sessions. */
 export interface PodListener {
   /** A session is here. `recovered`: it began earlier, on another pod or in an earlier life of this one. */
-  opened(session: PodSession, state: SessionState, request: IncomingMessage, recovered: boolean): void;
-  released(session: PodSession): void;
-  handlerFailed(error: Error, session: PodSession): void;
+  opened(session: PodSession, state: SessionState, handshake: Handshake, recovered: boolean): void;
+  handlerFailed(error: Error, session?: PodSession): void;
   storeTroubled(troubled: boolean, cause?: unknown): void;
 }
 
-/** Sessions adopted or expired in one go; the next lease tick takes more. */
+/** Sessions adopted or expired in one go. */
 const SWEEP_LIMIT = 200;
+/** The wait before the next go when one was not enough, so that other pods get their share and clients their turn. */
+const SWEEP_AGAIN_MS = 100;
 /** How often the store is told what clients have acknowledged. */
 const SAVE_ACKED_MS = 1_000;
+/** When a client that is turned away should try the next pod: at once, but for the network's own spread. */
+const ELSEWHERE_MS = 100;
 
 /**
  * One server process's share of all sessions: attaches them, keeps their lease, adopts those of pods that died, ends those
@@ -60,15 +61,21 @@ export class Pod implements PodContext {
   readonly writeMs: number;
   readonly executionMs: number;
   readonly sessions = new Map<string, PodSession>();
+  /** Topics and who follows them here, with or without a session. */
+  readonly hub: TopicHub;
   readonly #leaseMs: number;
   readonly #listener: PodListener;
   readonly #tail: Tail;
-  readonly #hub: TopicHub;
-  readonly #followers = new Map<PodSession, Follower>();
   readonly #touched = new Set<PodSession>();
+  readonly #troubles = new Set<'commit' | 'lease'>();
+  #leasedUntilMs = Infinity;
+  /** Until when it is likely that sessions we lose were adopted while our lease had lapsed. */
+  #doubtfulUntilMs = 0;
+  #renewing: Promise<void>;
   #leaseTimer: unknown;
   #saveTimer: unknown;
-  #stopped = false;
+  #retiring = false;
+  #stopped: Promise<void> | undefined;
 
   constructor({ store, clock, machine, writeMs, executionMs, maxPendingBytes, leaseMs, listener }: PodOptions) {
     this.name = machine.pod;
@@ -88,24 +95,26 @@ export class Pod implements PodContext {
       listener: {
         committed: (part, result) => this.#committed(part, result),
         turnDone: () => this.#turnDone(),
-        troubled: (troubled, cause) => listener.storeTroubled(troubled, cause),
+        troubled: (troubled, cause) => this.#troubled('commit', troubled, cause),
+        doneFailed: (error) => listener.handlerFailed(error as Error),
       },
     });
     this.#tail = store.tail(this.name, (wake) => this.#woken(wake));
-    this.#hub = new TopicHub(store, this.#tail);
-    void this.#renew();
+    this.hub = new TopicHub(store, this.#tail, clock);
+    this.#renewing = this.#renew();
     this.#saveAcked();
   }
 
   // ---------------------------------------------------------------------------------------------------------- attaching
 
   /** Gives a greeted transport a session: a new one, or the one whose token it holds. */
-  async accept(transport: Transport, greeting: Greeting, request: IncomingMessage): Promise<void> {
-    if (greeting.type === 'hello') await this.#create(transport, greeting, request);
-    else await this.#resume(transport, greeting, request);
+  async accept(transport: Transport, greeting: Greeting, handshake: Handshake): Promise<void> {
+    if (this.#retiring) refuse(transport, errors.BUSY, ELSEWHERE_MS);
+    else if (greeting.type === 'hello') await this.#create(transport, greeting, handshake);
+    else await this.#resume(transport, greeting, handshake);
   }
 
-  async #create(transport: Transport, { body }: FrameOf<'hello'>, request: IncomingMessage): Promise<void> {
+  async #create(transport: Transport, { body }: FrameOf<'hello'>, handshake: Handshake): Promise<void> {
     const token = newToken();
     const state = await this.store.create({
       id: newSessionId(),
@@ -113,35 +122,45 @@ export class Pod implements PodContext {
       token: hashToken(token),
       nowMs: this.clock.wallMs(),
       lifeMs: this.machine.policy.sessionMs,
-      request: storeRequest(request),
+      request: storeHandshake(handshake),
     });
+    // Gone meanwhile, so nobody knows of the session: it would only take up room until it expires.
+    if (!transport.open) return this.committer.note({ ...state, pendingBytes: 0 }, { end: true });
     const session = this.#hold(state);
     session.welcome(transport, body.window, token);
-    this.#listener.opened(session, state, request, false);
+    this.#listener.opened(session, state, handshake, false);
   }
 
-  async #resume(transport: Transport, { body }: FrameOf<'resume'>, request: IncomingMessage): Promise<void> {
+  async #resume(transport: Transport, { body }: FrameOf<'resume'>, handshake: Handshake): Promise<void> {
     const token = newToken();
-    const state = await this.committer.between(async () => {
-      const attached = await this.store.attach({
+    const state = await this.committer.between(() =>
+      this.store.attach({
         id: body.session,
         pod: this.name,
         presented: hashToken(body.token),
         attempt: body.attempt,
         next: hashToken(token),
         nowMs: this.clock.wallMs(),
-      });
-      // Before the next batch is made: it must be written under the new epoch.
-      const held = this.sessions.get(body.session);
-      if (typeof attached !== 'string' && held) held.epoch = attached.epoch;
-      return attached;
-    });
+      }),
+    );
     // Which of the three it is, is nobody's business who does not hold the token.
     if (typeof state === 'string') return refuse(transport, state === 'late' ? errors.FENCED : errors.EXPIRED);
-    const held = this.sessions.get(state.id);
+    const held = this.#holdAgain(state);
+    // Two attaches at once may be answered in any order: the one with the higher epoch has won.
+    if (held && held.epoch > state.epoch) return refuse(transport, errors.FENCED);
+    if (held) held.epoch = state.epoch;
     const session = held ?? this.#hold(state);
     session.resume(transport, body, token, state);
-    if (!held) this.#listener.opened(session, state, request, true);
+    if (!held) this.#listener.opened(session, state, handshake, true);
+  }
+
+  /** The session as it is held here, if nobody else has had it since. */
+  #holdAgain(state: SessionState): PodSession | undefined {
+    const held = this.sessions.get(state.id);
+    if (!held || state.epoch <= held.epoch + 1) return held;
+    // What ours has not committed may have been done by the other pod: it must not be written under the new epoch.
+    held.fenced();
+    return undefined;
   }
 
   #hold(state: SessionState): PodSession {
@@ -151,40 +170,32 @@ export class Pod implements PodContext {
     return session;
   }
 
+  /** The session, unless it is another's or over by now. */
+  #held(writer: Writer | undefined): PodSession | undefined {
+    const session = writer && this.sessions.get(writer.id);
+    return session === writer ? session : undefined;
+  }
+
   // ------------------------------------------------------------------------------------------------------- PodContext
 
-  follow(session: PodSession, topic: string): void {
-    let follower = this.#followers.get(session);
-    if (!follower) {
-      follower = {
-        handleEntry: (name, entry) => {
-          session.machine.handleEntry(name, entry);
-          this.#touch(session);
-        },
-      };
-      this.#followers.set(session, follower);
-    }
-    this.#hub.follow(topic, follower);
+  follow(session: PodSession, topic: string, from: number): number {
+    return this.hub.follow(topic, session, from);
   }
 
   unfollow(session: PodSession, topic: string): void {
-    const follower = this.#followers.get(session);
-    if (follower) this.#hub.unfollow(topic, follower);
+    this.hub.unfollow(topic, session);
   }
 
-  /** For those who follow a topic without a session. */
-  get hub(): TopicHub {
-    return this.#hub;
+  /** What was gathered for a session goes out when the whole turn is known, in one write. */
+  touch(session: PodSession): void {
+    if (this.#touched.size === 0) queueMicrotask(() => this.#turnDone());
+    this.#touched.add(session);
   }
 
   released(session: PodSession): void {
     for (const topic of session.machine.topics) this.unfollow(session, topic);
-    this.#followers.delete(session);
-    if (this.sessions.get(session.id) === session) {
-      this.sessions.delete(session.id);
-      this.#tail.unfollow(sessionStream(session.id));
-    }
-    this.#listener.released(session);
+    this.sessions.delete(session.id);
+    this.#tail.unfollow(sessionStream(session.id));
   }
 
   handlerFailed(error: Error, session: PodSession): void {
@@ -194,44 +205,41 @@ export class Pod implements PodContext {
   // -------------------------------------------------------------------------------------------------------- committed
 
   #committed(part: PendingPart, result: PartResult): void {
-    const writer = part.writer && this.sessions.get(part.writer.id);
+    const writer = this.#held(part.writer);
     if (result.fenced) {
-      writer?.fenced();
-      for (const { done } of part.effects) done?.(effectError('fenced'));
+      this.#lost(writer);
+      for (const effect of part.effects) this.committer.settle(effect, effectError('fenced'));
       return;
     }
     for (const [i, effect] of part.effects.entries()) {
-      const outcome = result.effects[i];
-      if (outcome === undefined) continue;
+      const outcome = result.effects[i] ?? 'fenced';
       if (outcome !== 'fenced') this.#took(effect, outcome);
-      else if (effect.to && effect.type !== 'send') this.sessions.get(effect.to.id)?.fenced();
-      effect.done?.(effectError(outcome));
+      // A send is refused when the session is closing as well.
+      else if (effect.type !== 'send') this.#lost(this.#held(effect.to));
+      this.committer.settle(effect, effectError(outcome));
     }
     if (!writer) return;
     writer.committed(part);
-    this.#touch(writer);
+    this.touch(writer);
   }
 
   #took(effect: PendingEffect, { offset, epoch }: { offset: number; epoch: string }): void {
     if (effect.type === 'publish') {
-      this.#hub.entry(effect.topic, { offset, data: effect.data, binary: effect.binary });
+      this.hub.entry(effect.topic, { offset, data: effect.data, binary: effect.binary }, epoch);
       return;
     }
-    const session = effect.to && this.sessions.get(effect.to.id);
+    const session = this.#held(effect.to);
     if (!session) return;
     switch (effect.type) {
       case 'send':
         session.backlog.sent(offset, effect.data.length);
-        session.machine.handleEntry('', { offset, data: effect.data, binary: effect.binary });
+        session.handleEntry('', { offset, data: effect.data, binary: effect.binary });
         break;
       case 'subscribe':
-        session.machine.handleSubscribed(effect.topic, epoch, offset);
-        this.follow(session, effect.topic);
-        this.#hub.stands(effect.topic, offset);
+        session.subscribed(effect.topic, epoch, offset);
         break;
       case 'unsubscribe':
-        this.unfollow(session, effect.topic);
-        session.machine.handleUnsubscribed(effect.topic);
+        session.unsubscribed(effect.topic);
         break;
       case 'close':
         session.closing(effect.code, effect.reason);
@@ -239,13 +247,7 @@ export class Pod implements PodContext {
       case 'data':
         break;
     }
-    this.#touch(session);
-  }
-
-  /** What was gathered for a session goes out when the whole turn is known, in one write. */
-  #touch(session: PodSession): void {
-    if (this.#touched.size === 0) queueMicrotask(() => this.#turnDone());
-    this.#touched.add(session);
+    this.touch(session);
   }
 
   #turnDone(): void {
@@ -255,14 +257,11 @@ export class Pod implements PodContext {
   }
 
   #woken({ streams, fenced }: Wake): void {
-    for (const { session, epoch } of fenced) {
-      const held = this.sessions.get(session);
-      if (held && held.epoch < epoch) held.fenced();
-    }
+    for (const { session, epoch } of fenced) this.#over(session, epoch);
     for (const [key, end] of streams) {
       const name = key.slice(2);
       if (key.startsWith('t:')) {
-        this.#hub.grown(name, end);
+        this.hub.grown(name, end);
         continue;
       }
       const session = this.sessions.get(name);
@@ -271,22 +270,59 @@ export class Pod implements PodContext {
     }
   }
 
+  /** The epoch named and all before it are over: we may have got the session again since. */
+  #over(id: Guard['session'], epoch: Guard['epoch']): void {
+    const session = this.sessions.get(id);
+    if (session && session.epoch <= epoch) this.#lost(session);
+  }
+
+  /**
+   * Somebody else has the session. Mostly its client has attached elsewhere, and is told here that it has. A pod that was stopped for
+   * longer than its lease loses sessions without their clients' doing: those must come back, and do not know that yet.
+   */
+  #lost(session: PodSession | undefined): void {
+    const nowMs = this.clock.wallMs();
+    const isDoubtful = nowMs > this.#leasedUntilMs || nowMs < this.#doubtfulUntilMs;
+    session?.fenced(errors.FENCED, isDoubtful ? CLOSE.moved : CLOSE.fenced);
+  }
+
   // ------------------------------------------------------------------------------------------------------ housekeeping
 
   /** Lives on, takes over what dead pods have left, and lets go of what is past its life. Three times in each lease. */
   async #renew(): Promise<void> {
+    let nextMs = this.#leaseMs / 3;
     try {
       const nowMs = this.clock.wallMs();
+      if (nowMs > this.#leasedUntilMs) this.#doubtfulUntilMs = nowMs + this.#leaseMs;
       await this.store.lease(this.name, nowMs + this.#leaseMs);
-      for (const state of await this.store.adopt(this.name, nowMs, SWEEP_LIMIT)) {
-        if (this.sessions.has(state.id)) continue;
-        this.#listener.opened(this.#hold(state), state, restoreRequest(state.request), true);
-      }
-      for (const id of await this.store.expire(nowMs, SWEEP_LIMIT)) this.sessions.get(id)?.fenced(errors.EXPIRED);
+      this.#leasedUntilMs = nowMs + this.#leaseMs;
+      const taken = (await this.#adopt(nowMs)) + (await this.#expire(nowMs));
+      if (taken >= SWEEP_LIMIT) nextMs = SWEEP_AGAIN_MS;
+      this.#troubled('lease', false);
     } catch (cause) {
-      if (!this.#stopped) this.#listener.storeTroubled(true, cause);
+      this.#troubled('lease', true, cause);
     }
-    if (!this.#stopped) this.#leaseTimer = this.clock.setTimeout(() => void this.#renew(), this.#leaseMs / 3);
+    if (this.#stopped) return;
+    this.#leaseTimer = this.clock.setTimeout(() => {
+      this.#renewing = this.#renew();
+    }, nextMs);
+  }
+
+  async #adopt(nowMs: number): Promise<number> {
+    if (this.#retiring) return 0;
+    const adopted = await this.store.adopt(this.name, nowMs, SWEEP_LIMIT);
+    for (const state of adopted) {
+      // Its client may have come here by itself meanwhile.
+      if (this.#holdAgain(state)) continue;
+      this.#listener.opened(this.#hold(state), state, restoreHandshake(state.request), true);
+    }
+    return adopted.length;
+  }
+
+  async #expire(nowMs: number): Promise<number> {
+    const expired = await this.store.expire(nowMs, SWEEP_LIMIT);
+    for (const id of expired) this.sessions.get(id)?.fenced(errors.EXPIRED);
+    return expired.length;
   }
 
   #saveAcked(): void {
@@ -294,18 +330,38 @@ export class Pod implements PodContext {
     this.#saveTimer = this.clock.setTimeout(() => this.#saveAcked(), SAVE_ACKED_MS);
   }
 
+  /** The store is in trouble while any of what we do with it all the time fails. */
+  #troubled(what: 'commit' | 'lease', troubled: boolean, cause?: unknown): void {
+    const before = this.#troubles.size > 0;
+    if (troubled) this.#troubles.add(what);
+    else this.#troubles.delete(what);
+    const after = this.#troubles.size > 0;
+    if (after !== before) this.#listener.storeTroubled(after, cause);
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- the end
+
+  /** Takes no more sessions on. */
+  retire(): void {
+    this.#retiring = true;
+  }
+
   /** Writes what is pending, gives the sessions up for other pods to adopt, and stops. Transports are closed before. */
-  async stop(): Promise<void> {
-    if (this.#stopped) return;
-    this.#stopped = true;
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.retire();
     this.clock.clearTimeout(this.#leaseTimer);
     this.clock.clearTimeout(this.#saveTimer);
     for (const session of this.sessions.values()) session.saveAcked();
+    await this.#renewing;
     await this.committer.idle();
-    await this.store.lease(this.name, 0);
+    // Without it the sessions are adopted a lease later.
+    await this.store.lease(this.name, 0).catch(() => {});
     this.#tail.close();
     this.deadlines.stop();
   }
 }
-
-export type { Entry };

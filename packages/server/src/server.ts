@@ -7,59 +7,65 @@ import {
   type Server as HttpServer,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo, Socket as NetSocket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { agreementOf, closeCodeOf, closeReason, errors, HoldfastError, isId, type ErrorKind } from '@holdfast/protocol';
+import { errors, HoldfastError, isId } from '@holdfast/protocol';
 import { MemoryStore, type SessionState } from '@holdfast/store';
-import { WebSocketServer as WsServer, type Server as WsServerOf, type WebSocket as Ws } from 'ws';
-
-type Upgrader = WsServerOf<typeof PlainSocket>;
-import { Admission, type Refusal } from './admission.js';
+import { Admission } from './admission.js';
 import type { Done } from './committer.js';
 import { checkTopic, toContent, type SendData } from './content.js';
 import { drain, type DrainOptions, type DrainReport } from './drain.js';
-import { originAllowed, refuseHttp, verify } from './gatekeeper.js';
-import { greeting, refuse } from './greeter.js';
 import { answerHealth, type HealthReport } from './health.js';
-import { DEFAULT_KEEPALIVE, Keepalive, type KeepaliveOptions } from './keepalive.js';
-import { sessionOptions, wsMaxPayload, type ServerOptions, type SessionOptions } from './options.js';
-import { PlainSocket } from './plain-socket.js';
+import { Keepalive } from './keepalive.js';
+import { sessionOptions, type ServerOptions, type SessionOptions } from './options.js';
+import type { PlainSocket } from './plain-socket.js';
 import type { PodSession } from './pod-session.js';
 import { Pod } from './pod.js';
-import { chooseProtocol, offered, speaksHoldfast } from './protocols.js';
 import { SessionSocket } from './session-socket.js';
 import type { Socket } from './socket.js';
-import { WsTransport } from './transport.js';
+import type { Handshake } from './stored-handshake.js';
+import { Upgrades } from './upgrades.js';
 
-type Connected = (socket: Socket, request: IncomingMessage) => void;
+/** How often a closing server looks whether its clients have gone. */
+const CLOSE_LOOK_MS = 20;
+
+type Connected = NonNullable<Handshake['connected']>;
+
+/** The events of `ws`'s server, and those that holdfast adds. */
+export interface WebSocketServerEvents {
+  connection: [socket: Socket, request: IncomingMessage];
+  listening: [];
+  close: [];
+  error: [error: Error];
+  headers: [headers: string[], request: IncomingMessage];
+  wsClientError: [error: Error, socket: Duplex, request: IncomingMessage];
+  /** The application threw: a listener of a socket that does not listen for `error`, or a callback. Without a listener: uncaught. */
+  handlerError: [error: Error, socket: Socket | undefined];
+  /** The store fails; what was to be written is tried again. */
+  storeError: [error: unknown];
+  storeRecovered: [];
+}
 
 /**
  * A WebSocketServer as `ws` has it, whose sockets are sessions. It takes the options of `ws` and emits its events; a client that
  * does not speak holdfast.v1 gets an ordinary `ws` socket, kept alive by pings.
- *
- * Events besides those of `ws`: `handlerError` (error, socket) when a listener of a socket threw and the socket has no `error`
- * listener; `storeError` (error) and `storeRecovered`.
  */
-export class WebSocketServer extends EventEmitter {
+export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   readonly options: ServerOptions;
   readonly clients = new Set<Socket>();
   readonly path: string | undefined;
   readonly #sessionOptions: SessionOptions;
-  readonly #keepalive: KeepaliveOptions;
   readonly #admission: Admission;
-  readonly #upgrader: Upgrader;
+  readonly #upgrades: Upgrades;
   readonly #pod: Pod;
-  readonly #plain = new Set<Ws>();
+  readonly #plain = new Set<PlainSocket>();
   readonly #ownStore: MemoryStore | undefined;
   #http: HttpServer | undefined;
   #ownHttp = false;
   #unhook: () => unknown = () => {};
   #storeTroubled = false;
-  #draining = false;
-  #closing: Promise<void> | undefined;
-  /** Where `connection` is told for sessions that begin with an upgrade: the callback of that `handleUpgrade`. */
-  readonly #connected = new WeakMap<IncomingMessage, Connected>();
-  readonly #protocols = new WeakMap<IncomingMessage, string>();
+  #drained: Promise<DrainReport> | undefined;
+  #state: 'running' | 'closing' | 'closed' = 'running';
 
   constructor(options: ServerOptions, listening?: () => void) {
     super();
@@ -77,21 +83,25 @@ export class WebSocketServer extends EventEmitter {
     this.path = options.path;
     this.#sessionOptions = sessionOptions(options);
     const { clock, policy, closeMs } = this.#sessionOptions;
-    this.#keepalive = { ...DEFAULT_KEEPALIVE, ...options.keepalive };
-    this.#admission = new Admission(this.#sessionOptions.admission, clock.monotonicMs());
+    this.#admission = new Admission(this.#sessionOptions.admission, clock, () => this.#held);
     this.#ownStore = options.store ? undefined : new MemoryStore();
     this.#pod = new Pod({
       ...this.#sessionOptions,
       store: options.store ?? (this.#ownStore as MemoryStore),
       machine: { pod, policy, closeMs, allocate: (length) => Buffer.allocUnsafe(length) },
       listener: {
-        opened: (session, state, request, recovered) => this.#opened(session, state, request, recovered),
-        released: (session) => this.clients.delete(session.view as unknown as Socket),
-        handlerFailed: (error, session) => this.#handlerFailed(error, session.view as unknown as Socket),
+        opened: (session, state, handshake, recovered) => this.#opened(session, state, handshake, recovered),
+        handlerFailed: (error, session) => this.#handlerFailed(error, session?.view as unknown as Socket),
         storeTroubled: (troubled, cause) => this.#troubled(troubled, cause),
       },
     });
-    this.#upgrader = this.#makeUpgrader(policy);
+    this.#upgrades = new Upgrades(options, this.#sessionOptions, this.#admission, {
+      plain: (ws, socket, handshake) => this.#began(ws, socket, handshake),
+      greeted: (transport, frame, handshake) => this.#pod.accept(transport, frame, handshake),
+      failed: (cause) => this.#storeFailed(cause),
+      applicationFailed: (error) => this.#handlerFailed(error),
+    });
+    this.#forward();
     this.#hook(listening);
   }
 
@@ -107,33 +117,21 @@ export class WebSocketServer extends EventEmitter {
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, connected: Connected): void {
-    const holdfast = speaksHoldfast(offered(request));
-    const onError = (): void => void socket.destroy();
-    socket.on('error', onError);
-    void this.#judge(request).then(
-      (refusal) => {
-        socket.off('error', onError);
-        if (!refusal) this.#upgrade(request, socket, head, holdfast, connected);
-        else if (holdfast) this.#upgradeToRefuse(request, socket, head, refusal);
-        else refuseHttp(socket, toHttp(refusal));
-      },
-      (error: unknown) => {
-        socket.destroy();
-        this.#handlerFailed(error as Error);
-      },
-    );
+    this.#upgrades.handle(request, socket, head, connected);
   }
 
   /** Stops accepting and tells of it when all clients are gone, as with `ws`: it does not close them. */
   close(done?: (error?: Error) => void): void {
-    if (this.#closing) {
-      if (done) void this.#closing.then(() => done(new Error('The server is not running')));
+    if (this.#state === 'closed') {
+      queueMicrotask(() => done?.(new Error('The server is not running')));
       return;
     }
     if (done) this.once('close', () => done());
+    if (this.#state === 'closing') return;
+    this.#state = 'closing';
     this.#admission.drain();
     this.#unhook();
-    this.#closing = this.#finish();
+    void this.#finish();
   }
 
   // ------------------------------------------------------------------------------------------------- what holdfast adds
@@ -149,15 +147,15 @@ export class WebSocketServer extends EventEmitter {
   }
 
   get health(): HealthReport {
-    const sessions = Array.from(this.#pod.sessions.values());
     const { draining, handshakes } = this.#admission;
+    const isDraining = draining || this.#drained !== undefined;
     return {
-      ready: !draining && !this.#draining && !this.#storeTroubled && !this.#closing,
+      ready: !isDraining && !this.#storeTroubled,
       pod: this.pod,
-      draining: draining || this.#draining,
+      draining: isDraining,
       storeTroubled: this.#storeTroubled,
-      sessions: sessions.length,
-      attached: sessions.filter((session) => session.machine.state === 'attached').length,
+      sessions: this.#pod.sessions.size,
+      attached: this.#attached,
       plain: this.#plain.size,
       handshakes,
     };
@@ -172,131 +170,49 @@ export class WebSocketServer extends EventEmitter {
    * Empties this pod for a restart: readiness fails at once, new clients are refused after `propagationMs`, every session is
    * asked to attach elsewhere, and what is left at the deadline is closed with 1012. Sessions and messages stay in the store.
    */
-  async drain(options: DrainOptions = {}): Promise<DrainReport> {
-    this.#draining = true;
-    return drain(this.#pod, this.#plain, this.#sessionOptions.clock, options, () => this.#admission.drain());
-  }
-
-  // --------------------------------------------------------------------------------------------------------- upgrading
-
-  #makeUpgrader(policy: SessionOptions['policy']): Upgrader {
-    const { handleProtocols, perMessageDeflate } = this.options;
-    const upgrader = new WsServer({
-      ...this.options,
-      perMessageDeflate: perMessageDeflate ?? false,
-      maxPayload: wsMaxPayload(policy),
-      noServer: true,
-      server: undefined,
-      port: undefined,
-      host: undefined,
-      backlog: undefined,
-      path: undefined,
-      verifyClient: undefined,
-      clientTracking: false,
-      WebSocket: PlainSocket,
-      handleProtocols: (protocols, request) =>
-        chooseProtocol(protocols, (applications) => {
-          if (handleProtocols) return handleProtocols(applications, request);
-          return (applications.values().next().value as string | undefined) ?? false;
-        }),
-    }) as unknown as Upgrader;
-    upgrader.shouldHandle = (request) => this.shouldHandle(request);
-    // ws looks whether anyone listens to these, so they are handed on one by one.
-    const forwarded = new Set<string | symbol>(['headers', 'wsClientError']);
-    this.on('newListener', (event: string | symbol, listener: () => void) => {
-      if (forwarded.has(event)) upgrader.on(event, listener);
-    });
-    this.on('removeListener', (event: string | symbol, listener: () => void) => {
-      if (forwarded.has(event)) upgrader.off(event, listener);
-    });
-    return upgrader;
-  }
-
-  /** Whether the request may become a connection: origin, capacity, and the application's own check, in this order of cost. */
-  async #judge(request: IncomingMessage): Promise<Judgement | undefined> {
-    if (!originAllowed(request, this.options.allowedOrigins)) return { error: errors.ORIGIN, status: 403 };
-    const nowMs = this.#sessionOptions.clock.monotonicMs();
-    const held = this.#pod.sessions.size + this.#plain.size;
-    const refusal = this.#admission.admit(held, !comesBack(request), nowMs);
-    if (refusal) return { ...refusal, status: 503 };
-    const denied = await verify(request, this.options.verifyClient);
-    if (denied) this.#admission.handshakeOver();
-    return denied && { error: errors.UNAUTHORIZED, ...denied };
-  }
-
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, holdfast: boolean, connected: Connected): void {
-    let upgraded = false;
-    const over = (): void => {
-      if (!upgraded) this.#admission.handshakeOver();
-      upgraded = true;
+  drain(options: DrainOptions = {}): Promise<DrainReport> {
+    const stopAccepting = (): (() => number) => {
+      this.#admission.drain();
+      return () => this.#admission.handshakes;
     };
-    socket.once('close', over);
-    this.#upgrader.handleUpgrade(request, socket, head, (ws) => {
-      socket.off('close', over);
-      upgraded = true;
-      if (holdfast && agreementOf(ws.protocol).holdfast) void this.#greet(ws, request, socket as NetSocket, connected);
-      else this.#begin(ws, request, connected);
-    });
-  }
-
-  /** A browser does not see the status of a failed handshake: our own client is let in to be told, with a close code. */
-  #upgradeToRefuse(request: IncomingMessage, socket: Duplex, head: Buffer, { error, retryMs }: Judgement): void {
-    this.#upgrader.handleUpgrade(request, socket, head, (ws) => {
-      ws.on('error', () => ws.terminate());
-      ws.close(closeCodeOf(error), closeReason(error, retryMs));
-    });
-  }
-
-  #begin(ws: PlainSocket, request: IncomingMessage, connected: Connected): void {
-    this.#admission.handshakeOver();
-    this.#admission.breaker.succeeded();
     const { clock } = this.#sessionOptions;
-    new Keepalive(ws, this.#keepalive, clock, this.#pod.deadlines);
-    ws.publish = (topic, data) => this.publish(topic, data as SendData);
-    ws.join(this.#pod.hub);
-    const client = ws as unknown as Socket;
-    this.#plain.add(ws);
-    if (this.options.clientTracking !== false) this.clients.add(client);
-    ws.on('close', () => {
-      this.#plain.delete(ws);
-      this.clients.delete(client);
+    this.#drained ??= drain({ pod: this.#pod, plain: this.#plain, clock, stopAccepting }, options);
+    return this.#drained;
+  }
+
+  // -------------------------------------------------------------------------------------------------------- connections
+
+  #began(ws: PlainSocket, socket: Duplex, { request, connected }: Handshake): void {
+    const { clock, executionMs, keepalive } = this.#sessionOptions;
+    new Keepalive(ws, socket, keepalive, clock, this.#pod.deadlines);
+    ws.join({
+      hub: this.#pod.hub,
+      clock,
+      executionMs,
+      publish: (topic, data) => this.publish(topic, data),
+      handlerFailed: (error, client) => this.#handlerFailed(error, client as unknown as Socket),
     });
-    connected(client, request);
+    this.#plain.add(ws);
+    ws.on('close', () => this.#plain.delete(ws));
+    this.#connect(ws as unknown as Socket, request, connected);
   }
 
-  async #greet(ws: PlainSocket, request: IncomingMessage, socket: NetSocket, connected: Connected): Promise<void> {
-    const { clock, handshakeMs } = this.#sessionOptions;
-    const transport = new WsTransport(ws, socket, clock);
-    try {
-      const frame = await greeting(transport, clock, handshakeMs);
-      if (!frame) return;
-      if (frame.type === 'hello' && comesBack(request)) {
-        const refusal = this.#admission.admitNew(clock.monotonicMs());
-        if (refusal) return refuse(transport, refusal.error, refusal.retryMs);
-      }
-      const { authenticate } = this.options;
-      if (authenticate && !(await authenticate(frame.body.auth, request)))
-        return refuse(transport, errors.UNAUTHORIZED);
-      this.#connected.set(request, connected);
-      this.#protocols.set(request, agreementOf(ws.protocol).protocol);
-      await this.#pod.accept(transport, frame, request);
-      this.#admission.breaker.succeeded();
-    } catch (cause) {
-      this.#admission.breaker.failed(clock.monotonicMs());
-      refuse(transport, errors.FAILED, 1_000);
-      this.#troubled(this.#storeTroubled, cause);
-    } finally {
-      this.#admission.handshakeOver();
+  #opened(session: PodSession, state: SessionState, handshake: Handshake, recovered: boolean): void {
+    const socket = new SessionSocket(session, state, this.#pod, handshake.protocol, recovered);
+    this.#connect(socket as unknown as Socket, handshake.request, handshake.connected);
+  }
+
+  #connect(socket: Socket, request: IncomingMessage, connected: Handshake['connected']): void {
+    if (this.options.clientTracking !== false) {
+      this.clients.add(socket);
+      socket.on('close', () => this.clients.delete(socket));
     }
-  }
-
-  #opened(session: PodSession, state: SessionState, request: IncomingMessage, recovered: boolean): void {
-    const protocol = this.#protocols.get(request) ?? '';
-    const socket = new SessionSocket(session, state, this.#pod, protocol, recovered) as unknown as Socket;
-    if (this.options.clientTracking !== false) this.clients.add(socket);
-    const connected = this.#connected.get(request);
-    if (connected) connected(socket, request);
-    else this.emit('connection', socket, request);
+    try {
+      if (connected) connected(socket, request);
+      else this.emit('connection', socket, request);
+    } catch (error) {
+      this.#handlerFailed(error as Error, socket);
+    }
   }
 
   // ------------------------------------------------------------------------------------------------------------ server
@@ -321,6 +237,23 @@ export class WebSocketServer extends EventEmitter {
     this.#unhook = () => http.off('listening', onListening).off('error', onError).off('upgrade', onUpgrade);
   }
 
+  /** Joins the server of `ws`, which does the handshakes, to this one, whose methods and events the application knows. */
+  #forward(): void {
+    const { ws } = this.#upgrades;
+    ws.shouldHandle = (request) => this.shouldHandle(request);
+    ws.on('headers', (headers, request) => void this.emit('headers', headers, request));
+    // ws looks whether anyone listens to this: then it leaves the answer to them.
+    const onClientError = (...args: WebSocketServerEvents['wsClientError']): void =>
+      void this.emit('wsClientError', ...args);
+    const watch = this as EventEmitter;
+    watch.on('newListener', (event) => {
+      if (event === 'wsClientError' && this.listenerCount(event) === 0) ws.on(event, onClientError);
+    });
+    watch.on('removeListener', (event) => {
+      if (event === 'wsClientError' && this.listenerCount(event) === 0) ws.off(event, onClientError);
+    });
+  }
+
   #answer(request: IncomingMessage, response: ServerResponse): void {
     if (this.handleHealth(request, response)) return;
     response.writeHead(426, { 'Content-Type': 'text/plain' });
@@ -329,46 +262,43 @@ export class WebSocketServer extends EventEmitter {
 
   async #finish(): Promise<void> {
     if (this.#ownHttp) await new Promise<void>((resolve) => this.#http?.close(() => resolve()));
-    while (this.#plain.size > 0 || this.#attached > 0) await this.#pause(20);
+    while (this.#plain.size > 0 || this.#attached > 0) await this.#sessionOptions.clock.wait(CLOSE_LOOK_MS);
     await this.#pod.stop();
     await this.#ownStore?.close();
+    this.#state = 'closed';
     this.emit('close');
   }
 
-  get #attached(): number {
-    return this.health.attached;
+  get #held(): number {
+    return this.#pod.sessions.size + this.#plain.size;
   }
 
-  #pause(delayMs: number): Promise<void> {
-    return new Promise((resolve) => this.#sessionOptions.clock.setTimeout(() => resolve(), delayMs));
+  get #attached(): number {
+    let attached = 0;
+    for (const session of this.#pod.sessions.values()) if (session.attached) attached++;
+    return attached;
   }
 
   #troubled(troubled: boolean, cause: unknown): void {
     this.#storeTroubled = troubled;
-    if (!troubled) this.emit('storeRecovered');
-    else if (!this.emit('storeError', cause)) process.emitWarning(new HoldfastError(errors.STORE, '', { cause }));
+    if (troubled) this.#storeFailed(cause);
+    else this.emit('storeRecovered');
+  }
+
+  #storeFailed(cause: unknown): void {
+    if (!this.emit('storeError', cause)) process.emitWarning(new HoldfastError(errors.STORE, '', { cause }));
   }
 
   #handlerFailed(error: Error, socket?: Socket): void {
-    if (this.emit('handlerError', error, socket)) return;
+    let uncaught = error;
+    try {
+      if (this.emit('handlerError', error, socket)) return;
+    } catch (thrown) {
+      uncaught = thrown as Error;
+    }
     // As with ws: an error that nobody listens for is uncaught. Behind the commit, so that the message is not given out again.
     void this.#pod.committer.idle().then(() => {
-      throw error;
+      throw uncaught;
     });
   }
 }
-
-interface Judgement extends Partial<Refusal> {
-  readonly error: ErrorKind;
-  readonly status: number;
-  readonly message?: string;
-  readonly headers?: import('node:http').OutgoingHttpHeaders;
-}
-
-function toHttp({ error, status, message, headers, retryMs }: Judgement): Parameters<typeof refuseHttp>[1] {
-  const retryAfter = retryMs === undefined ? {} : { 'Retry-After': Math.ceil(retryMs / 1_000) };
-  return { status, message: message ?? error.code, headers: { ...retryAfter, ...headers } };
-}
-
-/** A client that resumes says so in its URL. Only a hint: its first frame is what counts. */
-const comesBack = (request: IncomingMessage): boolean => /[?&]hf=/.test(request.url ?? '');

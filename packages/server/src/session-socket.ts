@@ -40,8 +40,9 @@ export class SessionSocket extends EventEmitter implements SessionView {
   readonly #context: PodContext;
   readonly #data: SessionData;
   readonly #events: SocketEventTarget;
-  #readyState: 0 | 1 | 2 | 3 = Ws.OPEN;
-  #pendingBytes = 0;
+  /** A ping of the application is not answered yet. */
+  #pinged = false;
+  #readyState: 0 | 1 | 2 | 3;
   #fragments: Buffer[] = [];
   #closeTimer: unknown;
 
@@ -50,6 +51,7 @@ export class SessionSocket extends EventEmitter implements SessionView {
     this.#session = session;
     this.#context = context;
     this.protocol = protocol;
+    this.#readyState = state.closing ? Ws.CLOSING : Ws.OPEN;
     this.#events = new SocketEventTarget(this, this as unknown as Ws);
     const save = (json: string): void => this.#effect({ type: 'data', ...this.#target, data: json });
     const data = new SessionData(state.data, save, (error) => session.inbound.fail(error));
@@ -68,7 +70,7 @@ export class SessionSocket extends EventEmitter implements SessionView {
         return session.epoch;
       },
       get attached() {
-        return session.machine.state === 'attached';
+        return session.attached;
       },
     };
     session.view = this;
@@ -80,7 +82,7 @@ export class SessionSocket extends EventEmitter implements SessionView {
 
   /** Bytes sent that the client has not acknowledged, wherever they wait: for the store, in the log, or in the network. */
   get bufferedAmount(): number {
-    return this.#pendingBytes + this.#session.backlog.bytes;
+    return this.#session.pendingBytes + this.#session.backlog.bytes;
   }
 
   get isPaused(): boolean {
@@ -138,19 +140,22 @@ export class SessionSocket extends EventEmitter implements SessionView {
   }
 
   /** Asks the client. While it is away the session answers: whether it lives is for holdfast to judge, not for a heartbeat. */
-  ping(_data?: unknown, _mask?: boolean | Done, done?: Done): void {
+  ping(...args: unknown[]): void {
+    const done = callbackOf(args);
     if (this.#readyState !== Ws.OPEN) return notOpen(done, this.#readyState);
-    if (this.session.attached) {
+    this.#pinged = true;
+    if (this.#session.attached) {
       this.#session.machine.ping(this.#context.clock.monotonicMs());
       this.#session.run();
     } else {
-      queueMicrotask(() => this.handlePong());
+      queueMicrotask(() => this.#answerPing());
     }
     if (done) queueMicrotask(done);
   }
 
   /** Nothing to do: the pings of a session are answered by holdfast. */
-  pong(_data?: unknown, _mask?: boolean | Done, done?: Done): void {
+  pong(...args: unknown[]): void {
+    const done = callbackOf(args);
     if (done) queueMicrotask(done);
   }
 
@@ -163,12 +168,8 @@ export class SessionSocket extends EventEmitter implements SessionView {
   }
 
   #append(data: Uint8Array, binary: boolean, callback?: Done): void {
-    this.#pendingBytes += data.length;
-    const done: Done = (error) => {
-      this.#pendingBytes -= data.length;
-      callback?.(error);
-    };
-    this.#effect({ type: 'send', ...this.#target, data, binary, done });
+    const to = this.#session;
+    this.#effect({ type: 'send', to, session: to.id, epoch: 0, data, binary, done: callback });
   }
 
   /** `ws` lets a message be sent in parts; the log takes it whole. */
@@ -184,8 +185,9 @@ export class SessionSocket extends EventEmitter implements SessionView {
   }
 
   #effect(effect: PendingEffect): void {
-    if (this.#session.gone) effect.done?.(new HoldfastError(errors.ENDED));
-    else this.#context.committer.effect(effect);
+    const { committer } = this.#context;
+    if (this.#session.gone) queueMicrotask(() => committer.settle(effect, new HoldfastError(errors.ENDED)));
+    else committer.effect(effect);
   }
 
   get #target(): { to: PodSession; session: string; epoch: number } {
@@ -200,26 +202,43 @@ export class SessionSocket extends EventEmitter implements SessionView {
   }
 
   handleAttached(): void {
-    this.emit('attached');
+    this.#tell('attached');
+    this.#answerPing();
   }
 
   handleDetached(code: number, reason: string): void {
-    this.emit('detached', code, Buffer.from(reason));
+    this.#tell('detached', code, Buffer.from(reason));
+    this.#answerPing();
   }
 
   handlePong(): void {
-    this.emit('pong', Buffer.alloc(0));
+    this.#answerPing();
   }
 
   handleClosed(code: number, reason: string): void {
     if (this.#readyState === Ws.CLOSED) return;
     this.#context.clock.clearTimeout(this.#closeTimer);
     this.#readyState = Ws.CLOSED;
-    this.emit('close', code, Buffer.from(reason));
+    this.#tell('close', code, Buffer.from(reason));
   }
 
   handleFailed(error: Error): boolean {
     return this.listenerCount('error') > 0 && this.emit('error', error);
+  }
+
+  #answerPing(): void {
+    if (!this.#pinged) return;
+    this.#pinged = false;
+    this.#tell('pong', Buffer.alloc(0));
+  }
+
+  /** A listener that throws must not stop what has called it. */
+  #tell(event: string, ...args: unknown[]): void {
+    try {
+      this.emit(event, ...args);
+    } catch (error) {
+      this.#session.inbound.fail(error);
+    }
   }
 
   #shape(data: Buffer): Buffer | ArrayBuffer | Buffer[] {
@@ -270,6 +289,10 @@ export class SessionSocket extends EventEmitter implements SessionView {
     this.#events.setAttribute('error', listener);
   }
 }
+
+/** `ws` takes the callback behind any number of the other arguments. */
+const callbackOf = (args: readonly unknown[]): Done | undefined =>
+  args.find((argument): argument is Done => typeof argument === 'function');
 
 function notOpen(callback: Done | undefined, readyState: number): void {
   const state = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'][readyState] as string;

@@ -1,7 +1,7 @@
 import { errors, HoldfastError } from '@holdfast/protocol';
-import { toContent, type SendData } from './content.js';
+import type { Clock } from './clock.js';
 import type { PendingEffect } from './committer.js';
-import { checkTopic } from './content.js';
+import { checkTopic, toContent, type SendData } from './content.js';
 import type { Delivery } from './inbound-queue.js';
 import type { PodContext, PodSession } from './pod-session.js';
 
@@ -27,7 +27,30 @@ export interface Tx {
 
 export type Handler = (message: HandledMessage, tx: Tx) => unknown;
 
-/** One run of an asynchronous handler: gathers its effects and bounds its time. */
+/** Runs a handler within its limit of time. When that is over it is told by the signal, and not waited for any more. */
+export async function runHandler(
+  handler: Handler,
+  message: Omit<HandledMessage, 'signal'>,
+  tx: Tx,
+  { clock, executionMs }: { readonly clock: Clock; readonly executionMs: number },
+): Promise<void> {
+  const abort = new AbortController();
+  let timer: unknown;
+  const limit = new Promise<never>((_, reject) => {
+    timer = clock.setTimeout(() => {
+      const error = new HoldfastError(errors.EXECUTION, `${executionMs} ms`);
+      abort.abort(error);
+      reject(error);
+    }, executionMs);
+  });
+  try {
+    await Promise.race([handler({ ...message, signal: abort.signal }, tx), limit]);
+  } finally {
+    clock.clearTimeout(timer);
+  }
+}
+
+/** One run of the handler of a session: gathers its effects. */
 export class Transaction implements Tx {
   readonly #session: PodSession;
   readonly #delivery: Delivery;
@@ -42,29 +65,17 @@ export class Transaction implements Tx {
   }
 
   async run(handler: Handler): Promise<PendingEffect[]> {
-    const { clock, executionMs } = this.#context;
     const { data, binary, n, redelivered } = this.#delivery;
-    const abort = new AbortController();
-    const message: HandledMessage = {
+    const message = {
       data: Buffer.from(data as Uint8Array),
       isBinary: binary,
       id: `${this.#session.id}:${n}`,
       redelivered,
-      signal: abort.signal,
     };
-    let timer: unknown;
-    const limit = new Promise<never>((_, reject) => {
-      timer = clock.setTimeout(() => {
-        const error = new HoldfastError(errors.EXECUTION, `${executionMs} ms`);
-        abort.abort(error);
-        reject(error);
-      }, executionMs);
-    });
     try {
-      await Promise.race([handler(message, this), limit]);
+      await runHandler(handler, message, this, this.#context);
       return this.#effects;
     } finally {
-      clock.clearTimeout(timer);
       this.#over = true;
     }
   }

@@ -1,6 +1,7 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { WebSocket, type RawData } from 'ws';
 import type { Clock } from './clock.js';
+import { WriteWatch } from './write-watch.js';
 
 /** Above this much unwritten data a transport takes no more until half of it is gone. The rest waits in the log. */
 const HIGH_WATER_BYTES = 262_144;
@@ -12,12 +13,11 @@ export interface Transport {
   readonly bufferedBytes: number;
   /** Takes no more for now; `onWritable` tells when it does again. */
   readonly full: boolean;
-  /** When the write that has waited longest was begun; Infinity when none waits. */
+  /** Since when the network has taken nothing of what is written; Infinity when nothing is. */
   readonly stalledSinceMs: number;
+  /** Takes the message; it goes to the network with the others at the next `flush`. */
   send(data: string | Uint8Array, binary: boolean): void;
-  /** Everything sent between the two goes to the network together. */
-  cork(): void;
-  uncork(): void;
+  flush(): void;
   close(code: number, reason: string): void;
   onData: (data: Uint8Array, binary: boolean) => void;
   onLost: (code: number, reason: string) => void;
@@ -35,15 +35,14 @@ export class WsTransport implements Transport {
   onLost: (code: number, reason: string) => void = ignore;
   onWritable: () => void = ignore;
   readonly #ws: WebSocket;
-  readonly #socket: Socket;
-  readonly #clock: Clock;
-  /** At most one write is watched at a time: if it does not end, none does. */
-  #watchedMs = Infinity;
+  readonly #socket: Duplex;
+  readonly #watch: WriteWatch;
+  #corked = false;
 
-  constructor(ws: WebSocket, socket: Socket, clock: Clock) {
+  constructor(ws: WebSocket, socket: Duplex, clock: Clock) {
     this.#ws = ws;
     this.#socket = socket;
-    this.#clock = clock;
+    this.#watch = new WriteWatch(socket, clock);
     ws.on('message', (data: RawData, binary: boolean) => this.onData(bytesOf(data), binary));
     ws.on('close', (code, reason) => this.onLost(code, reason.toString()));
     // A close event follows every error, and says more.
@@ -63,23 +62,25 @@ export class WsTransport implements Transport {
   }
 
   get stalledSinceMs(): number {
-    return this.#watchedMs;
+    return this.#watch.sinceMs;
   }
 
   send(data: string | Uint8Array, binary: boolean): void {
-    if (this.#watchedMs !== Infinity) {
+    if (!this.#corked) {
+      this.#corked = true;
+      this.#socket.cork();
+    }
+    if (this.#watch.active) {
       this.#ws.send(data, { binary });
       return;
     }
-    this.#watchedMs = this.#clock.monotonicMs();
+    this.#watch.begin();
     this.#ws.send(data, { binary }, this.#flushed);
   }
 
-  cork(): void {
-    this.#socket.cork();
-  }
-
-  uncork(): void {
+  flush(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
     this.#socket.uncork();
   }
 
@@ -87,21 +88,18 @@ export class WsTransport implements Transport {
     this.onData = ignore;
     this.onLost = ignore;
     this.onWritable = ignore;
+    this.flush();
     // What is queued and the close frame are written if the network takes them; ws destroys the socket after its own limit.
     this.#ws.close(code, reason);
-    if (this.#watchedMs !== Infinity && this.full) this.#ws.terminate();
-  }
-
-  terminate(): void {
-    this.#ws.terminate();
+    if (this.#watch.active && this.full) this.#ws.terminate();
   }
 
   #flushed = (error?: Error | null): void => {
-    this.#watchedMs = Infinity;
+    this.#watch.end();
     if (error) return;
-    if (this.#ws.bufferedAmount > 0) {
+    if (this.#ws.bufferedAmount > 0 && this.#socket.writable) {
       // More was written behind the one that was watched: watch on, by an empty write of the socket itself.
-      this.#watchedMs = this.#clock.monotonicMs();
+      this.#watch.begin();
       this.#socket.write('', this.#flushed);
     }
     if (this.#ws.bufferedAmount <= HIGH_WATER_BYTES / 2) this.onWritable();
