@@ -1,23 +1,18 @@
-import { AckClock } from './ack-clock.js';
 import type { Random } from './backoff.js';
 import type { CircuitBreaker } from './breaker.js';
 import type { ClientOutput, ClientStatistics } from './client-output.js';
-import { CLOSE, closeCodeOf, closeReason, retryHint, verdictOf } from './close-codes.js';
+import { CLOSE, closeCodeOf, closeReason, retryHint, verdictOf, type Verdict } from './close-codes.js';
 import { decode } from './decode.js';
-import { encode } from './encode.js';
 import { Connector } from './connector.js';
 import { Dialer, type ConnectLimits } from './dialer.js';
 import { isFault, type ErrorKind } from './error.js';
 import * as errors from './errors.js';
 import { Fifo } from './fifo.js';
-import type { Frame, FrameOf, Pace, Payload, Window } from './frames.js';
-import { Inbox } from './inbox.js';
+import type { Frame, FrameOf, Payload, Window } from './frames.js';
 import { LIMITS } from './limits.js';
-import { carriesAck, Link, type TransportId } from './link.js';
-import { Liveness, type Pulse } from './liveness.js';
-import { Outbox } from './outbox.js';
-import { DEFAULT_POLICY, type Policy } from './policy.js';
+import type { Link, TransportId } from './link.js';
 import { CLIENT_STATES, next, type ClientEvent, type ClientState } from './states.js';
+import { Traffic } from './traffic.js';
 import { sizeOf } from './utf8.js';
 
 export interface ClientSessionOptions {
@@ -60,39 +55,23 @@ export class ClientSession {
   readonly #options: ClientSessionOptions;
   readonly #dialer: Dialer;
   readonly #connector: Connector;
-  readonly #outbox = new Outbox();
-  readonly #inbox = new Inbox();
   readonly #outputs = new Fifo<ClientOutput>();
+  readonly #traffic: Traffic;
   #state: ClientState = 'connecting';
   #identity: Identity | undefined;
-  #policy: Policy = DEFAULT_POLICY;
-  #link: Link | undefined;
   #plain: TransportId | undefined;
-  #pace: Pace = 'foreground';
   /** The transport of now may be fenced by a resume of our own. */
   #contested = false;
   #closing: { readonly code: number; readonly reason: string; readonly limitMs: number } | undefined;
   /** Our bye is on the transport of now. */
   #saidBye = false;
-  /** Messages replayed since `recovering` was told; undefined when all is well. */
-  #replayed: number | undefined;
-  #count = {
-    transports: 0,
-    recoveries: 0,
-    moves: 0,
-    sent: 0,
-    resent: 0,
-    received: 0,
-    replayed: 0,
-    duplicates: 0,
-    missing: 0,
-  };
-  #rttMs: number | undefined;
+  #count = { transports: 0, recoveries: 0, moves: 0 };
 
   constructor(options: ClientSessionOptions) {
     this.#options = options;
     this.#dialer = new Dialer(options.limits, options.breaker, options.random);
     this.#connector = new Connector(this.#dialer, options.fallback);
+    this.#traffic = new Traffic(this.#outputs, options.window);
   }
 
   // ------------------------------------------------------------------------------------------------------------ getters
@@ -112,23 +91,18 @@ export class ClientSession {
 
   /** Bytes accepted by {@link send} that no live transport has taken. */
   get bufferedBytes(): number {
-    return this.#outbox.unsentBytes;
+    return this.#traffic.unsentBytes;
   }
 
   /** When {@link handleTimeout} wants to be called; Infinity for not at all. */
   get dueMs(): number {
     if (this.#state === 'closed') return Infinity;
-    return Math.min(this.#connector.dueMs, this.#link?.dueMs ?? Infinity, this.#closing?.limitMs ?? Infinity);
+    const { link } = this.#traffic;
+    return Math.min(this.#connector.dueMs, link?.dueMs ?? Infinity, this.#closing?.limitMs ?? Infinity);
   }
 
   get statistics(): ClientStatistics {
-    return {
-      ...this.#count,
-      attempts: this.#connector.attempts,
-      rttMs: this.#rttMs,
-      waitingMessages: this.#outbox.messages,
-      waitingBytes: this.#outbox.bytes,
-    };
+    return { ...this.#count, attempts: this.#connector.attempts, ...this.#traffic.statistics };
   }
 
   poll(): ClientOutput | undefined {
@@ -143,13 +117,14 @@ export class ClientSession {
   }
 
   /**
-   * Why a message of so many bytes would not be accepted, with others waiting to come before it that only the driver knows of. What a plain transport holds is such; how large one message for a plain server may be is between the two.
+   * Why a message of so many bytes would not be accepted, with others waiting to come before it that only the driver knows of. What
+   * a plain transport holds is such; how large one message for a plain server may be is between the two.
    */
   refusal(bytes: number, aheadBytes: number, aheadMessages = 0): ErrorKind | undefined {
-    const waitingBytes = aheadBytes + this.#outbox.bytes;
-    if (this.#plain === undefined && bytes > this.#policy.maxPayloadBytes) return errors.MESSAGE_TOO_LARGE;
+    const waitingBytes = aheadBytes + this.#traffic.waitingBytes;
+    if (this.#plain === undefined && bytes > this.#traffic.policy.maxPayloadBytes) return errors.MESSAGE_TOO_LARGE;
     if (this.#plain !== undefined && waitingBytes === 0) return undefined;
-    const waitingMessages = aheadMessages + this.#outbox.messages;
+    const waitingMessages = aheadMessages + this.#traffic.waitingMessages;
     const isFull = waitingBytes + bytes > this.#options.maxBufferedBytes || waitingMessages >= LIMITS.waitingMessages;
     return isFull ? errors.BUFFER_FULL : undefined;
   }
@@ -164,7 +139,7 @@ export class ClientSession {
     const bytes = sizeOf(payload.data);
     const refusal = this.refusal(bytes, 0);
     if (refusal) return refusal;
-    this.#outbox.push(payload, bytes);
+    this.#traffic.accept(payload, bytes);
     this.#pump(nowMs);
     return undefined;
   }
@@ -212,8 +187,6 @@ export class ClientSession {
     if (isFault(frame)) return this.#broken(link, frame.fault, frame.detail, nowMs);
     if (!link.carries(frame.type, 'server')) return this.#broken(link, errors.STATE, frame.type, nowMs);
     this.#receive(link, frame, nowMs);
-    if (link !== this.#link) return;
-    if (frame.type !== 'welcome' && frame.type !== 'resumed') this.#proved(link);
     this.#pump(nowMs);
   }
 
@@ -228,7 +201,7 @@ export class ClientSession {
       return;
     }
     if (this.#connector.candidate?.id === transport) return this.#attemptFailed(code, reason, nowMs, retryMs);
-    if (this.#link?.id === transport) this.#lost(code, reason, nowMs, retryMs);
+    if (this.#traffic.link?.id === transport) this.#lost(code, reason, nowMs, retryMs);
   }
 
   /** The server is there and knows no subprotocol at all. */
@@ -250,18 +223,16 @@ export class ClientSession {
     const dial = this.#connector.dial(nowMs, this.#identity?.id);
     if (dial) this.#outputs.push(dial);
     this.#pump(nowMs);
-    const link = this.#link;
-    if (link?.liveness && nowMs >= link.liveness.dueMs) this.#pulse(link, link.liveness.check(nowMs), nowMs);
+    if (this.#traffic.check(nowMs) === 'dead') this.#died(nowMs);
   }
 
   handleHint(hint: Hint, nowMs: number): void {
     if (hint === 'offline') return this.#dialer.goOffline();
-    if (hint === 'visible' || hint === 'hidden') this.#setPace(hint === 'hidden' ? 'background' : 'foreground', nowMs);
+    if (hint === 'visible') this.#traffic.setPace('foreground', nowMs);
+    if (hint === 'hidden') this.#traffic.setPace('background', nowMs);
     if (hint === 'hidden') return;
     this.#dialer.hurry(nowMs);
-    if (this.#link?.liveness) {
-      this.#pulse(this.#link, this.#link.liveness.probe(this.#options.limits.pingMs, nowMs), nowMs);
-    }
+    this.#traffic.probe(this.#options.limits.pingMs, nowMs);
     this.handleTimeout(nowMs);
   }
 
@@ -271,29 +242,18 @@ export class ClientSession {
     const { window } = this.#options;
     const auth = this.#options.auth?.();
     const identity = this.#identity;
-    if (!identity)
-      return this.#transmit(link, { type: 'hello', body: { window, ...(auth !== undefined && { auth }) } });
+    const common = { window, ...(auth !== undefined && { auth }) };
+    if (!identity) return this.#traffic.say({ type: 'hello', body: common }, link);
     this.#contested = true;
-    this.#transmit(link, {
-      type: 'resume',
-      body: {
-        session: identity.id,
-        token: identity.token,
-        attempt: this.#connector.attempts,
-        epoch: this.#inbox.epoch,
-        received: this.#inbox.offset,
-        topics: this.#inbox.topics,
-        window,
-        ...(auth !== undefined && { auth }),
-      },
-    });
+    const { id: session, token } = identity;
+    const { attempts: attempt } = this.#connector;
+    this.#traffic.say({ type: 'resume', body: { session, token, attempt, ...this.#traffic.cursors, ...common } }, link);
   }
 
   #degrade(transport: TransportId): void {
     this.#step('degraded');
     this.#plain = transport;
-    for (const id of this.#connector.stop())
-      this.#outputs.push({ type: 'hangup', transport: id, code: 1000, reason: '' });
+    for (const id of this.#connector.stop()) this.#hangUp(id, CLOSE.normal);
     this.#outputs.push({ type: 'open', transport });
   }
 
@@ -315,234 +275,133 @@ export class ClientSession {
       });
       return this.#finish('refused', 1006, errors.UNREACHABLE.code, false);
     }
-    this.#dialer.wantAgain(
-      nowMs,
-      this.#policy,
-      verdict === 'later' ? (retryMs ?? this.#policy.retryMaxMs / 4) : retryMs,
-    );
+    // The transport before this one was given up because this one was expected to take over.
+    if (this.#state === 'open' && !this.#traffic.link) this.#interrupted(code, reason);
+    this.#dialAgain(verdict, nowMs, retryMs);
+  }
+
+  #dialAgain(verdict: Verdict, nowMs: number, retryMs?: number): void {
+    const { policy } = this.#traffic;
+    this.#dialer.wantAgain(nowMs, policy, retryMs ?? (verdict === 'later' ? policy.retryMaxMs / 4 : 0));
   }
 
   /** The server will not go on with the session. If it has ended because we said so, all is well. */
   #refused(code: number, reason: string): void {
-    const asAsked = this.#closing && this.#saidBye && code === CLOSE.expired && this.#outbox.messages === 0;
+    const asAsked = this.#closing && this.#saidBye && code === CLOSE.expired && this.#traffic.waitingMessages === 0;
     if (this.#closing && asAsked) this.#finish('refused', this.#closing.code, this.#closing.reason, true);
     else this.#finish('refused', code, reason, false);
   }
 
-  /** The transport of now works. */
-  #proved(link: Link): void {
-    if (link.proved) return;
-    link.proved = true;
-    this.#dialer.proved();
-  }
-
   /** The transport that carried the session is gone. */
   #lost(code: number, reason: string, nowMs: number, retryMs?: number): void {
-    if (!this.#link?.proved) this.#dialer.disproved();
-    this.#link = undefined;
-    this.#outbox.rewind();
-    const verdict = code === CLOSE.fenced && this.#contested ? 'resume' : verdictOf(code);
+    if (!this.#traffic.link?.proved) this.#dialer.disproved();
+    this.#traffic.leave();
+    const isOurs = code === CLOSE.fenced && this.#contested;
+    const verdict = isOurs ? 'resume' : verdictOf(code);
     if (verdict === 'anew' || verdict === 'never') return this.#refused(code, reason);
+    const { candidate } = this.#connector;
+    // Our own resume has fenced the old transport: the new one is as good as there, and nothing was interrupted.
+    if (isOurs && candidate?.phase === 'greeting') return;
+    this.#interrupted(code, reason);
+    if (!candidate) this.#dialAgain(verdict, nowMs, retryMs);
+  }
+
+  #interrupted(code: number, reason: string): void {
     this.#step('lost');
-    if (this.#state === 'recovering' && this.#replayed === undefined) {
-      this.#replayed = 0;
-      this.#outputs.push({ type: 'recovering', code, reason });
-    }
-    if (!this.#connector.candidate) {
-      this.#dialer.wantAgain(
-        nowMs,
-        this.#policy,
-        verdict === 'later' ? (retryMs ?? this.#policy.retryMaxMs / 4) : retryMs,
-      );
-    }
+    if (this.#state === 'recovering') this.#traffic.interrupted(code, reason);
   }
 
   /** The server has broken the protocol on a transport. The session itself is sound: it goes on from its cursors. */
   #broken(link: Link, error: ErrorKind, detail: string, nowMs: number): void {
     this.#outputs.push({ type: 'error', error, detail });
     this.#hangUp(link.id, closeCodeOf(error), error);
-    if (link === this.#link) this.#lost(1006, error.code, nowMs);
+    if (link === this.#traffic.link) this.#lost(1006, error.code, nowMs);
     else this.#attemptFailed(1006, error.code, nowMs);
   }
 
-  #pulse(link: Link, pulse: Pulse, nowMs: number): void {
-    if (pulse === 'ping') this.#transmit(link, { type: 'ping', stamp: Math.floor(nowMs), ack: this.#inbox.ack });
-    if (pulse !== 'dead') return;
+  #died(nowMs: number): void {
+    const link = this.#traffic.link as Link;
     this.#hangUp(link.id, CLOSE.silent, errors.SILENT);
     this.#lost(CLOSE.silent, errors.SILENT.code, nowMs);
   }
 
-  #setPace(pace: Pace, nowMs: number): void {
-    if (pace === this.#pace) return;
-    this.#pace = pace;
-    const link = this.#link;
-    if (!link) return;
-    link.liveness?.setBeat(this.#beat, nowMs);
-    this.#transmit(link, { type: 'pace', pace });
-  }
-
-  get #beat(): { pingMs: number; deadMs: number } {
-    const { pingMs, deadMs, backgroundPingMs, backgroundDeadMs } = this.#policy;
-    return this.#pace === 'foreground' ? { pingMs, deadMs } : { pingMs: backgroundPingMs, deadMs: backgroundDeadMs };
-  }
-
   #linkOf(transport: TransportId): Link | undefined {
-    const candidate = this.#connector.candidate;
-    return this.#link?.id === transport ? this.#link : candidate?.id === transport ? candidate : undefined;
+    return [this.#traffic.link, this.#connector.candidate].find((link) => link?.id === transport);
   }
 
   // ------------------------------------------------------------------------------------------------------------- frames
 
   #receive(link: Link, frame: Frame, nowMs: number): void {
-    if (
-      (frame.type === 'm' || frame.type === 'ack' || frame.type === 'ping' || frame.type === 'pong') &&
-      carriesAck(frame)
-    ) {
-      if (!this.#outbox.ack(frame.ack)) return this.#broken(link, errors.ACK, `${frame.ack}`, nowMs);
-    }
     switch (frame.type) {
       case 'welcome':
-        return this.#welcomed(frame, nowMs);
+        return this.#welcomed(link, frame, nowMs);
       case 'resumed':
-        return this.#resumed(frame, nowMs);
-      case 'm':
-        return this.#arrived(link, '', frame.n, frame, nowMs);
-      case 't':
-        return this.#arrived(link, frame.topic, frame.n, frame, nowMs);
-      case 'v':
-        this.#count.received++;
-        this.#outputs.push({ type: 'message', data: frame.data, binary: frame.binary });
-        return;
-      case 'sub':
-        if (!this.#inbox.subscribed(frame.topic, frame.epoch, frame.n)) {
-          return this.#broken(link, errors.TOPICS, '', nowMs);
-        }
-        return this.#recoveredIfComplete();
-      case 'unsub':
-        this.#inbox.unsubscribed(frame.topic);
-        return this.#recoveredIfComplete();
-      case 'gap':
-        return this.#skipped(link, frame, nowMs);
-      case 'ping':
-        return this.#transmit(link, { type: 'pong', stamp: frame.stamp, ack: this.#inbox.ack });
-      case 'pong':
-        this.#rttMs = Math.max(0, Math.floor(nowMs) - frame.stamp);
-        return;
+        return this.#resumed(link, frame, nowMs);
+      case 'bye':
+        return this.#farewell(frame);
       case 'drain':
         // The new transport is made before the old one is left, at a moment of our own inside the window we were given.
         this.#dialer.want(nowMs + frame.afterMs + this.#options.random() * frame.withinMs);
-        return;
-      case 'bye':
-        return this.#farewell(link, frame);
-      default:
-        return;
+        break;
+      default: {
+        const trouble = this.#traffic.receive(link, frame, nowMs);
+        if (trouble) return this.#broken(link, trouble.fault, trouble.detail, nowMs);
+      }
     }
+    if (link.proved) return;
+    link.proved = true;
+    this.#dialer.proved();
   }
 
-  #welcomed({ body }: FrameOf<'welcome'>, nowMs: number): void {
-    if (this.#identity) return this.#broken(this.#connector.candidate as Link, errors.STATE, 'welcome', nowMs);
+  #welcomed(link: Link, { body }: FrameOf<'welcome'>, nowMs: number): void {
+    if (this.#identity) return this.#broken(link, errors.STATE, 'welcome', nowMs);
     this.#identity = { id: body.session, token: body.token, pod: body.pod };
-    this.#inbox.begin(body.epoch);
-    this.#attach(body.policy, 0, nowMs);
+    this.#traffic.begin(link, body.epoch, body.policy, nowMs);
+    this.#attached();
     this.#step('welcomed');
-    this.#outputs.push({ type: 'open', transport: (this.#link as Link).id });
+    this.#outputs.push({ type: 'open', transport: link.id });
   }
 
-  #resumed({ body }: FrameOf<'resumed'>, nowMs: number): void {
+  #resumed(link: Link, { body }: FrameOf<'resumed'>, nowMs: number): void {
     const identity = this.#identity;
-    if (!identity) return this.#broken(this.#connector.candidate as Link, errors.STATE, 'resumed', nowMs);
-    // Spent tokens are dead: what comes now may be wrong in all else.
+    if (!identity) return this.#broken(link, errors.STATE, 'resumed', nowMs);
+    // The token that was used is spent, whatever else is wrong.
     identity.token = body.token;
-    const candidate = this.#connector.candidate as Link;
-    const { received } = body;
-    if (received > this.#outbox.everSent) return this.#broken(candidate, errors.ACK, `${received}`, nowMs);
-    if (received < this.#outbox.acked) return this.#refused(CLOSE.expired, errors.EXPIRED.code);
-    if (!this.#inbox.resume(body.epoch, body.offset, body.end, body.topics)) {
-      return this.#broken(candidate, errors.ORDER, `resumed ${body.offset}`, nowMs);
-    }
+    const old = this.#traffic.link;
+    const trouble = this.#traffic.resume(link, body, nowMs);
+    if (trouble?.fault === errors.EXPIRED) return this.#refused(CLOSE.expired, errors.EXPIRED.code);
+    if (trouble) return this.#broken(link, trouble.fault, trouble.detail, nowMs);
     identity.pod = body.pod;
-    const old = this.#link;
-    this.#attach(body.policy, received, nowMs);
-    if (old) {
+    this.#attached();
+    if (old) this.#hangUp(old.id, CLOSE.moved);
+    if (this.#state === 'open') {
       this.#count.moves++;
       this.#outputs.push({ type: 'moved', pod: body.pod });
-      this.#hangUp(old.id, CLOSE.moved);
-    } else {
-      this.#count.recoveries++;
-    }
+    } else this.#count.recoveries++;
     this.#step('resumed');
     // Shows that we have the new token, so that the one before dies now.
-    this.#acknowledge(this.#link as Link);
-    this.#recoveredIfComplete();
+    this.#traffic.acknowledge();
+    this.#traffic.tellIfRecovered();
   }
 
-  /** Makes the candidate the transport of the session. */
-  #attach(policy: Policy, received: number, nowMs: number): void {
+  /** The candidate carries the session now. */
+  #attached(): void {
     const spare = this.#connector.takeSpare();
     if (spare) this.#hangUp(spare.id, CLOSE.normal);
-    const link = this.#connector.accept();
-    link.limitMs = undefined;
-    this.#policy = policy;
-    link.liveness = new Liveness(this.#beat, nowMs);
-    link.acks = new AckClock(policy.ackMs, this.#options.window);
-    this.#link = link;
+    this.#connector.accept();
     this.#contested = false;
     this.#saidBye = false;
     this.#count.transports++;
-    this.#outbox.begin(policy.window, received);
-    if (this.#pace === 'background') this.#transmit(link, { type: 'pace', pace: 'background' });
   }
 
-  #arrived(link: Link, topic: string, n: number, payload: Payload, nowMs: number): void {
-    const wasReplay = this.#inbox.replaying;
-    const arrival = this.#inbox.accept(topic, n);
-    if (arrival === 'hole') return this.#broken(link, errors.ORDER, `${topic} ${n}`, nowMs);
-    // A topic that we have just left may still be on its way to us.
-    if (arrival === 'unknown') return;
-    link.acks?.owe(1, sizeOf(payload.data), nowMs);
-    if (arrival === 'duplicate') {
-      this.#count.duplicates++;
-      return;
-    }
-    this.#count.received++;
-    if (wasReplay) {
-      this.#count.replayed++;
-      if (this.#replayed !== undefined) this.#replayed++;
-    }
-    this.#outputs.push({
-      type: 'message',
-      data: payload.data,
-      binary: payload.binary,
-      ...(topic !== '' && { topic }),
-    });
-    this.#recoveredIfComplete();
-  }
-
-  #skipped(link: Link, frame: FrameOf<'gap'>, nowMs: number): void {
-    const { topic, from, to, epoch } = frame;
-    const skipped = this.#inbox.skip(topic, from, to, epoch);
-    if (skipped === 'hole') return this.#broken(link, errors.ORDER, `gap ${topic} ${from}`, nowMs);
-    if (skipped === 'unknown') return;
-    link.acks?.owe(1, 0, nowMs);
-    if (skipped === 'duplicate') return;
-    if (skipped.from > 0) this.#count.missing += to - skipped.from + 1;
-    this.#outputs.push({ type: 'gap', topic, from: skipped.from, to });
-    this.#recoveredIfComplete();
-  }
-
-  #recoveredIfComplete(): void {
-    if (this.#replayed === undefined || this.#inbox.replaying || !this.#link) return;
-    this.#outputs.push({ type: 'recovered', replayed: this.#replayed });
-    this.#replayed = undefined;
-  }
-
-  #farewell(link: Link, { code, reason }: FrameOf<'bye'>): void {
+  #farewell({ code, reason }: FrameOf<'bye'>): void {
     if (this.#closing && this.#saidBye) {
-      if (this.#outbox.messages === 0) return this.#finish('bye', this.#closing.code, this.#closing.reason, true);
+      const { code: ownCode, reason: ownReason } = this.#closing;
+      if (this.#traffic.waitingMessages === 0) return this.#finish('bye', ownCode, ownReason, true);
       // This is no answer: the server closed at the same time, and has not taken all that we had said before.
       return this.#finish('bye', code, reason, false);
     }
-    this.#transmit(link, { type: 'bye', code, reason: '' });
+    this.#traffic.say({ type: 'bye', code, reason: '' });
     this.#finish('bye', code, reason, true);
   }
 
@@ -550,41 +409,13 @@ export class ClientSession {
 
   /** Transmits what may go out now. */
   #pump(nowMs: number): void {
-    const link = this.#link;
+    const { link } = this.#traffic;
     if (!link) return;
-    if (link.phase !== 'leaving') this.#pumpMessages(link);
-    if (link.acks?.dueMs !== undefined && nowMs >= link.acks.dueMs) this.#acknowledge(link);
-  }
-
-  #pumpMessages(link: Link): void {
-    for (let message = this.#outbox.next(); message; message = this.#outbox.next()) {
-      if (message.again) this.#count.resent++;
-      else this.#count.sent++;
-      this.#transmit(link, {
-        type: message.again ? 'r' : 'm',
-        n: message.n,
-        ack: this.#inbox.ack,
-        data: message.data,
-        binary: message.binary,
-      });
-    }
-    if (this.#closing && this.#outbox.allSent) {
+    if (link.phase !== 'leaving' && this.#traffic.sendMessages() && this.#closing) {
       this.#saidBye = true;
-      this.#transmit(link, { type: 'bye', code: this.#closing.code, reason: this.#closing.reason });
+      this.#traffic.say({ type: 'bye', code: this.#closing.code, reason: this.#closing.reason });
     }
-  }
-
-  #acknowledge(link: Link): void {
-    do {
-      this.#transmit(link, { type: 'ack', ack: this.#inbox.ack, topics: this.#inbox.takeAcks() });
-    } while (this.#inbox.owesTopics);
-  }
-
-  #transmit(link: Link, frame: Frame): void {
-    if (!link.carries(frame.type, 'client')) return;
-    if (carriesAck(frame) && !this.#inbox.owesTopics) link.acks?.paid();
-    const { data, binary } = encode(frame);
-    this.#outputs.push({ type: 'transmit', transport: link.id, data, binary });
+    this.#traffic.acknowledgeIfDue(nowMs);
   }
 
   // ------------------------------------------------------------------------------------------------------------- ending
@@ -596,9 +427,9 @@ export class ClientSession {
   #finish(event: ClientEvent, code: number, reason: string, wasClean: boolean): void {
     this.#step(event);
     for (const id of this.#connector.stop()) this.#hangUp(id, CLOSE.normal);
-    const transport = this.#link?.id ?? this.#plain;
+    const transport = this.#traffic.link?.id ?? this.#plain;
     if (transport !== undefined) this.#hangUp(transport, CLOSE.normal);
-    this.#link = undefined;
+    this.#traffic.leave();
     this.#plain = undefined;
     this.#outputs.push({ type: 'close', code, reason, wasClean });
   }

@@ -24,7 +24,11 @@ export type Op = { readonly wait: number } & (
   | { readonly do: 'lose'; readonly topic: '' | Topic }
 );
 
-const wait = fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 0, max: 60 }) }, fc.integer({ min: 0, max: 5_000 }));
+const wait = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: 0, max: 40 }) },
+  { weight: 3, arbitrary: fc.integer({ min: 0, max: 500 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 6_000 }) },
+);
 const count = fc.integer({ min: 1, max: 12 });
 const topic = fc.constantFrom(...TOPICS);
 const end = fc.constantFrom('client' as const, 'server' as const);
@@ -69,7 +73,7 @@ const losses = [
 ];
 
 const scheduleOf = (arbitraries: fc.Arbitrary<Op>[]): fc.Arbitrary<Op[]> =>
-  fc.array(fc.oneof(...arbitraries), { minLength: 1, maxLength: 60, size: 'max' });
+  fc.array(fc.oneof(...arbitraries), { minLength: 1, maxLength: 80, size: 'max' });
 
 /** Schedules under which nothing may be lost, and schedules in which the store loses history. */
 export const faultySchedule = scheduleOf([...talk, ...talk, ...talk, ...faults]);
