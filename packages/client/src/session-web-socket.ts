@@ -2,13 +2,13 @@ import {
   agreementOf,
   ClientSession,
   HoldfastError,
-  LIMITS,
   sizeOf,
   type CircuitBreaker,
   type ErrorKind,
   type Payload,
 } from '@holdfast/protocol';
 import { BlobQueue } from './blob-queue.js';
+import { closeArguments, type CloseArguments } from './close-arguments.js';
 import { Driver, type Happening } from './driver.js';
 import { breakerOf, isLoopback, parseProtocols, parseUrl, urlOf } from './endpoint.js';
 import {
@@ -17,55 +17,22 @@ import {
   RecoveredEvent,
   RecoveringEvent,
   SocketErrorEvent,
-  SocketEventTarget,
   TopicMessageEvent,
-  type SocketEventMap,
-  type SocketEventType,
 } from './events.js';
-import { Handlers } from './handlers.js';
 import { watch } from './lifecycle.js';
 import { checkOptions, settle, type Settings, type WebSocketOptions } from './options.js';
-import { binaryOf, payloadOf, wellFormed, type Sendable } from './payload.js';
+import { binaryOf, payloadOf, type Sendable } from './payload.js';
 import type { Platform } from './platform.js';
+import { SocketTarget } from './socket-target.js';
 import type { SocketStatistics } from './statistics.js';
 
-const STATES = ['CONNECTING', 'OPEN', 'CLOSING', 'CLOSED'] as const;
 const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3] as const;
-const EVENTS: readonly SocketEventType[] = [
-  'open',
-  'message',
-  'error',
-  'close',
-  'recovering',
-  'recovered',
-  'gap',
-  'moved',
-];
-
-type Attribute<T extends SocketEventType> = ((event: SocketEventMap[T]) => unknown) | null;
 
 /**
  * The WebSocket of the WHATWG standard over a session that survives its connections. To the application it stays OPEN while the
  * session recovers. The entries of the package give it a platform.
  */
-export abstract class SessionWebSocket extends SocketEventTarget {
-  declare static readonly CONNECTING: 0;
-  declare static readonly OPEN: 1;
-  declare static readonly CLOSING: 2;
-  declare static readonly CLOSED: 3;
-  declare readonly CONNECTING: 0;
-  declare readonly OPEN: 1;
-  declare readonly CLOSING: 2;
-  declare readonly CLOSED: 3;
-  declare onopen: Attribute<'open'>;
-  declare onmessage: Attribute<'message'>;
-  /** Typed as in the DOM, so that this class can stand for that one; the event is a {@link SocketErrorEvent}. */
-  declare onerror: ((event: Event & Partial<Pick<SocketErrorEvent, 'error' | 'message'>>) => unknown) | null;
-  declare onclose: Attribute<'close'>;
-  declare onrecovering: Attribute<'recovering'>;
-  declare onrecovered: Attribute<'recovered'>;
-  declare ongap: Attribute<'gap'>;
-  declare onmoved: Attribute<'moved'>;
+export abstract class SessionWebSocket extends SocketTarget {
   protected static platform: Platform;
 
   readonly #url: URL;
@@ -74,7 +41,6 @@ export abstract class SessionWebSocket extends SocketEventTarget {
   readonly #breaker: CircuitBreaker;
   readonly #machine: ClientSession;
   readonly #driver: Driver;
-  readonly #handlers = new Handlers(this);
   readonly #blobs: BlobQueue;
   #unwatch: (() => void) | undefined;
   #readyState: 0 | 1 | 2 | 3 = CONNECTING;
@@ -88,7 +54,7 @@ export abstract class SessionWebSocket extends SocketEventTarget {
   /** We ended the session ourselves, because of an error. */
   #failed = false;
   /** What close() was called with; it waits while Blobs are being read, up to a limit. */
-  #closeWanted: { readonly code: number; readonly reason: string } | undefined;
+  #closeWanted: CloseArguments | undefined;
   #closeTimer: unknown;
 
   constructor(url: string | URL, protocols?: string | string[], options: WebSocketOptions = {}) {
@@ -182,15 +148,10 @@ export abstract class SessionWebSocket extends SocketEventTarget {
 
   /** Ends the session, after what was sent before has been delivered, or after `closeMs`. */
   close(code?: number, reason?: string): void {
-    const status = code === undefined ? undefined : clamp(code);
-    const text = reason === undefined ? '' : wellFormed(`${reason}`);
-    if (status !== undefined && status !== 1000 && !(status >= 3000 && status <= 4999)) {
-      throw new DOMException(`${code} is neither 1000 nor within 3000 to 4999.`, 'InvalidAccessError');
-    }
-    if (sizeOf(text) > LIMITS.reasonBytes) throw new DOMException('The reason is too long.', 'SyntaxError');
+    const wanted = closeArguments(code, reason);
     if (this.#readyState >= CLOSING) return;
     this.#readyState = CLOSING;
-    this.#closeWanted = { code: status ?? (text ? 1000 : 1005), reason: text };
+    this.#closeWanted = wanted;
     this.#closeIfRead();
     if (this.#blobs.length > 0) {
       this.#closeTimer = this.#settings.clock.setTimeout(() => this.#fail(undefined), this.#settings.closeMs);
@@ -209,24 +170,6 @@ export abstract class SessionWebSocket extends SocketEventTarget {
       environment: this.#settings.environment,
       breaker: this.#breaker.statistics(nowMs),
     };
-  }
-
-  static {
-    STATES.forEach((name, value) => {
-      for (const target of [this, this.prototype]) Object.defineProperty(target, name, { value, enumerable: true });
-    });
-    for (const type of EVENTS) {
-      Object.defineProperty(this.prototype, `on${type}`, {
-        get(this: SessionWebSocket) {
-          return this.#handlers.get(type);
-        },
-        set(this: SessionWebSocket, handler: unknown) {
-          this.#handlers.set(type, handler);
-        },
-        enumerable: true,
-        configurable: true,
-      });
-    }
   }
 
   // ------------------------------------------------------------------------------------------------------------- inside
@@ -320,6 +263,3 @@ export abstract class SessionWebSocket extends SocketEventTarget {
 function raise(kind: ErrorKind | undefined): void {
   if (kind) throw new HoldfastError(kind);
 }
-
-/** A number as Web IDL makes an `unsigned short` of it where it says `[Clamp]`. */
-const clamp = (code: number): number => Math.round(Math.min(Math.max(Number(code), 0), 65_535)) || 0;
