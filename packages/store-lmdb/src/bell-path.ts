@@ -16,7 +16,10 @@ const NAME_BYTES = 24;
 export function bellDirectory(storeDirectory: string, temporary = tmpdir()): string {
   const real = realpathSync(storeDirectory);
   const inside = join(real, 'bell');
-  if (isShortEnough(inside)) return privateDirectory(inside);
+  if (isShortEnough(inside)) {
+    mkdirSync(inside, { recursive: true, mode: 0o700 });
+    return inside;
+  }
   const name = `holdfast-${createHash('sha256').update(real).digest('hex').slice(0, 16)}`;
   return privateDirectory(isShortEnough(join(temporary, name)) ? join(temporary, name) : join('/tmp', name));
 }

@@ -48,8 +48,8 @@ export class Doorbell {
     await new Promise<void>((resolve, reject) => {
       doorbell.#server.once('error', reject).listen(join(directory, doorbell.#name), resolve);
     });
-    // What is open only to listen keeps no process alive.
-    doorbell.#server.unref();
+    // What is open only to listen keeps no process alive, and ends none: who cannot be accepted now comes again.
+    doorbell.#server.unref().on('error', () => undefined);
     doorbell.lookAround();
     await doorbell.#meetEverybody();
     return doorbell;

@@ -15,6 +15,7 @@ export class Pair {
   store: Store;
   readonly #model: ModelStore;
   readonly #epochs = new Map<string, number>();
+  readonly #newest = new Map<string, string>();
   #attempts = 0;
   #nowMs = NOW;
 
@@ -59,15 +60,22 @@ export class Pair {
           request: '{}',
         };
         const actual = await store.create(fields).then(viewOf, () => 'exists' as const);
-        if (actual !== 'exists') this.#epochs.set(next.session, 1);
+        if (actual !== 'exists') {
+          this.#epochs.set(next.session, 1);
+          this.#newest.set(next.session, next.token);
+        }
         return { actual, expected: model.create(fields) };
       }
       case 'attach': {
         // Mostly the latest attempt; sometimes one that was held up.
         const attempt = next.overtaken === 0 ? ++this.#attempts : this.#attempts - next.overtaken;
-        const fields = { id: next.session, pod: next.pod, presented: next.token, attempt, next: next.next, nowMs };
+        const presented = next.presented === 'newest' ? (this.#newest.get(next.session) ?? '') : next.presented;
+        const fields = { id: next.session, pod: next.pod, presented, attempt, next: next.next, nowMs };
         const answer = await store.attach(fields);
-        if (typeof answer !== 'string') this.#epochs.set(answer.id, answer.epoch);
+        if (typeof answer !== 'string') {
+          this.#epochs.set(answer.id, answer.epoch);
+          this.#newest.set(answer.id, next.next);
+        }
         return { actual: typeof answer === 'string' ? answer : viewOf(answer), expected: model.attach(fields) };
       }
       case 'commit': {

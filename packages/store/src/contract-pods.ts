@@ -131,10 +131,12 @@ export function podContract(open: OpenStore): void {
     it('starts at once where a pod has let its lease lapse, and ends no life early', async () => {
       const { store } = await opened(open);
       await store.lease('a', NOW + 5000);
-      await store.create(newSession('s'));
+      for (const id of ['1', '2']) await store.create(newSession(id, { lifeMs: 1000 }));
       await store.lease('a', 0);
-      expect(await store.expire(NOW + 1, 9)).toEqual([]);
-      expect(await store.adopt('b', NOW + 1, 9)).toHaveLength(1);
+      expect(await store.adopt('b', NOW + 1, 1)).toHaveLength(1);
+      // The one that was adopted counts from then; the other as if its pod had lived on to the end of its lease.
+      expect(await store.expire(NOW + 6000, 9)).toHaveLength(1);
+      expect(await store.expire(NOW + 6001, 9)).toHaveLength(1);
     });
 
     it('leaves alone whose pod lives, never took a lease, or is the one that asks', async () => {
@@ -183,6 +185,8 @@ export function podContract(open: OpenStore): void {
     it('never ends a session that is attached while its pod lives', async () => {
       const { store } = await opened(open);
       await store.create(newSession('s'));
+      await commitPart(store, ['s', 1], { detachedMs: NOW - LIFE_MS });
+      await attached(store, 's', { pod: 'a' });
       for (let at = NOW; at < NOW + 5 * LIFE_MS; at += LIFE_MS / 2) {
         await store.lease('a', at + LIFE_MS / 2);
         expect(await store.expire(at, 9)).toEqual([]);

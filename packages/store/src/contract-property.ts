@@ -18,21 +18,25 @@ export interface PropertyOptions {
 
 /** Any sequence of calls has the results that the model says. */
 export function propertyContract(open: OpenStore, { seed, runs = 150 }: PropertyOptions): void {
-  it('does what the model does, whatever is asked of it in whatever order', async () => {
-    const sequences = fc.array(fc.tuple(step, stepMs), { minLength: 1, maxLength: 60, size: 'max' });
-    const property = fc.asyncProperty(sequences, async (steps) => {
-      const test = await open({ retention: RETENTION });
-      const pair = new Pair(test.store, new ModelStore(RETENTION));
-      try {
-        for (const [next, byMs] of steps) {
-          if (next.do === 'reopen' && test.reopen !== undefined) pair.store = await test.reopen();
-          const { actual, expected } = await pair.take(next, byMs);
-          expect(actual).toEqual(expected);
+  it(
+    'does what the model does, whatever is asked of it in whatever order',
+    async () => {
+      const sequences = fc.array(fc.tuple(step, stepMs), { minLength: 1, maxLength: 60, size: 'max' });
+      const property = fc.asyncProperty(sequences, async (steps) => {
+        const test = await open({ retention: RETENTION });
+        const pair = new Pair(test.store, new ModelStore(RETENTION));
+        try {
+          for (const [next, byMs] of steps) {
+            if (next.do === 'reopen' && test.reopen !== undefined) pair.store = await test.reopen();
+            const { actual, expected } = await pair.take(next, byMs);
+            expect(actual).toEqual(expected);
+          }
+        } finally {
+          await pair.store.close();
         }
-      } finally {
-        await pair.store.close();
-      }
-    });
-    await fc.assert(property, { seed, numRuns: runs });
-  }, 60_000 + runs * 200);
+      });
+      await fc.assert(property, { seed, numRuns: runs });
+    },
+    60_000 + runs * 200,
+  );
 }

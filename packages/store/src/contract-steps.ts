@@ -46,12 +46,12 @@ export const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('create'), session, pod, token, lifeMs: fc.constantFrom(100, 400) }),
   },
   {
-    weight: 2,
+    weight: 3,
     arbitrary: fc.record({
       do: fc.constant('attach'),
       session,
       pod,
-      token,
+      presented: fc.oneof({ weight: 4, arbitrary: fc.constant('newest' as const) }, token),
       next: token,
       overtaken: fc.constantFrom(0, 0, 0, 1),
     }),
