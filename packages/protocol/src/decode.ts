@@ -13,6 +13,8 @@ const LF = 10;
  * of a data frame is a view of `data`, not a copy.
  */
 export function decode(data: string | Uint8Array, binary: boolean): Frame | Fault {
+  const message = typeof data === 'string' ? undefined : decodeMessage(data, binary);
+  if (message) return message;
   const header = typeof data === 'string' ? textHeader(data) : byteHeader(data);
   if (header === undefined) return fault(HEADER, 'no LF within the limit');
   const fields = header.split(' ');
@@ -27,6 +29,35 @@ export function decode(data: string | Uint8Array, binary: boolean): Frame | Faul
   if (rest.length > 0 && decoder.rest === 'none') return fault(BODY, `${type} has no body`);
   if (decoder.rest === 'text' && exceeds(rest, LIMITS.handshakeBytes)) return fault(TOO_LARGE, type);
   return decoder.read(type as FrameType, fields, { data: rest, binary });
+}
+
+const M = 109;
+const R = 114;
+const SPACE = 32;
+/** Numbers of fewer digits than the highest cannot exceed it. */
+const SAFE_DIGITS = 15;
+
+/** Reads `m` and `r` straight from their bytes: nearly all frames are these. What is unusual in any way goes the long way. */
+function decodeMessage(bytes: Uint8Array, binary: boolean): FrameOf<'m' | 'r'> | undefined {
+  if ((bytes[0] !== M && bytes[0] !== R) || bytes[1] !== SPACE) return undefined;
+  let n = 0;
+  let at = 2;
+  let digit = digitAt(bytes, at);
+  for (; digit >= 0; digit = digitAt(bytes, ++at)) n = n * 10 + digit;
+  if (digitAt(bytes, 2) < 1 || at - 2 > SAFE_DIGITS || bytes[at] !== SPACE) return undefined;
+  const start = ++at;
+  let ack = 0;
+  for (digit = digitAt(bytes, at); digit >= 0; digit = digitAt(bytes, ++at)) ack = ack * 10 + digit;
+  const digits = at - start;
+  if (digits === 0 || digits > SAFE_DIGITS || bytes[at] !== LF) return undefined;
+  if (digits > 1 && digitAt(bytes, start) === 0) return undefined;
+  return { type: bytes[0] === M ? 'm' : 'r', n, ack, data: bytes.subarray(at + 1), binary };
+}
+
+/** The digit at this place, or a number that is none. */
+function digitAt(bytes: Uint8Array, at: number): number {
+  const digit = (bytes[at] ?? 0) - 48;
+  return digit <= 9 ? digit : -1;
 }
 
 interface Decoder<T extends FrameType> {

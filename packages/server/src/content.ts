@@ -22,6 +22,7 @@ export function toContent(data: SendData, binary?: boolean): Content {
 }
 
 function copyOf(data: Exclude<SendData, string | number>): Buffer {
+  if (Buffer.isBuffer(data)) return Buffer.from(data);
   if (ArrayBuffer.isView(data)) return Buffer.from(viewOf(data));
   if (Array.isArray(data) && data.some((part) => ArrayBuffer.isView(part))) {
     return Buffer.concat((data as ArrayBufferView[]).map(viewOf));

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { WebSocket, type RawData } from 'ws';
 import type { Clock } from './clock.js';
+import { FrameBatch } from './frame-batch.js';
 import { WriteWatch } from './write-watch.js';
 
 /** Above this much unwritten data a transport takes no more until half of it is gone. The rest waits in the log. */
@@ -37,12 +38,14 @@ export class WsTransport implements Transport {
   readonly #ws: WebSocket;
   readonly #socket: Duplex;
   readonly #watch: WriteWatch;
-  #corked = false;
+  /** Where no extension has a say in it, the frames are our own. */
+  readonly #batch: FrameBatch | undefined;
 
   constructor(ws: WebSocket, socket: Duplex, clock: Clock) {
     this.#ws = ws;
     this.#socket = socket;
     this.#watch = new WriteWatch(socket, clock);
+    if (ws.extensions === '') this.#batch = new FrameBatch();
     ws.on('message', (data: RawData, binary: boolean) => this.onData(bytesOf(data), binary));
     ws.on('close', (code, reason) => this.onLost(code, reason.toString()));
     // A close event follows every error, and says more.
@@ -54,11 +57,11 @@ export class WsTransport implements Transport {
   }
 
   get bufferedBytes(): number {
-    return this.#ws.bufferedAmount;
+    return this.#ws.bufferedAmount + (this.#batch?.bytes ?? 0);
   }
 
   get full(): boolean {
-    return this.#ws.bufferedAmount > HIGH_WATER_BYTES;
+    return this.bufferedBytes > HIGH_WATER_BYTES;
   }
 
   get stalledSinceMs(): number {
@@ -66,21 +69,16 @@ export class WsTransport implements Transport {
   }
 
   send(data: string | Uint8Array, binary: boolean): void {
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#socket.cork();
-    }
-    if (this.#watch.active) {
-      this.#ws.send(data, { binary });
-      return;
-    }
-    this.#watch.begin();
-    this.#ws.send(data, { binary }, this.#flushed);
+    if (this.#batch) this.#batch.add(data, binary);
+    else this.#ws.send(data, { binary }, this.#watched());
   }
 
   flush(): void {
-    if (!this.#corked) return;
-    this.#corked = false;
+    if (!this.#batch || this.#batch.bytes === 0) return;
+    const chunks = this.#batch.take();
+    if (!this.open) return;
+    this.#socket.cork();
+    for (const chunk of chunks) this.#socket.write(chunk, this.#watched());
     this.#socket.uncork();
   }
 
@@ -94,15 +92,19 @@ export class WsTransport implements Transport {
     if (this.#watch.active && this.full) this.#ws.terminate();
   }
 
+  /** The callback of a write, unless another one is watched. */
+  #watched(): ((error?: Error | null) => void) | undefined {
+    if (this.#watch.active) return undefined;
+    this.#watch.begin();
+    return this.#flushed;
+  }
+
   #flushed = (error?: Error | null): void => {
     this.#watch.end();
     if (error) return;
-    if (this.#ws.bufferedAmount > 0 && this.#socket.writable) {
-      // More was written behind the one that was watched: watch on, by an empty write of the socket itself.
-      this.#watch.begin();
-      this.#socket.write('', this.#flushed);
-    }
-    if (this.#ws.bufferedAmount <= HIGH_WATER_BYTES / 2) this.onWritable();
+    // More was written behind the one that was watched: watch on, by an empty write of the socket itself.
+    if (this.#ws.bufferedAmount > 0 && this.#socket.writable) this.#socket.write('', this.#watched());
+    if (this.bufferedBytes <= HIGH_WATER_BYTES / 2) this.onWritable();
   };
 }
 
