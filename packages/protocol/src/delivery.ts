@@ -34,6 +34,8 @@ export class Delivery {
   readonly #outputs: Fifo<ServerOutput>;
   readonly #voice: Voice;
   readonly #readers = new Map<string, Reader>();
+  /** Reads that nobody waits for any more: of older transports, and of topics that were left. Their answers are out of date. */
+  readonly #voidReads = new Map<string, number>();
   #credit = new Credit({ messages: 1, bytes: 1 });
 
   constructor(outputs: Fifo<ServerOutput>, voice: Voice, streams: readonly Followed[]) {
@@ -68,7 +70,7 @@ export class Delivery {
   /** The store's word on which streams there are. */
   refresh(streams: readonly Followed[]): void {
     const current = new Set(streams.map(({ topic }) => topic));
-    for (const topic of this.#readers.keys()) if (!current.has(topic)) this.#readers.delete(topic);
+    for (const [topic, reader] of this.#readers) if (!current.has(topic)) this.#drop(topic, reader);
     for (const followed of streams) {
       const reader = this.#readers.get(followed.topic);
       if (reader) reader.refresh(followed);
@@ -79,7 +81,10 @@ export class Delivery {
   /** A new transport, whose client lets us send so much. */
   begin(window: Window): void {
     this.#credit = new Credit(window);
-    for (const reader of this.#readers.values()) reader.begin(this.#credit);
+    for (const [topic, reader] of this.#readers) {
+      this.#abandonRead(topic, reader);
+      reader.begin(this.#credit);
+    }
   }
 
   /** The client says where it is in a stream. */
@@ -156,8 +161,8 @@ export class Delivery {
    * happens, and not at once.
    */
   slice(topic: string, slice: LogSlice): Outcome {
-    const reader = this.#readers.get(topic);
-    if (!reader?.answered()) return true;
+    const reader = this.#answered(topic);
+    if (!reader) return true;
     let moved = false;
     for (const step of reader.take(slice, mayRenew(topic, reader))) {
       if (step.do === 'reattach') return renewed(topic);
@@ -170,7 +175,30 @@ export class Delivery {
   }
 
   readFailed(topic: string): void {
-    this.#readers.get(topic)?.answered();
+    this.#answered(topic);
+  }
+
+  /** The reader that waits for an answer, if one does. */
+  #answered(topic: string): Reader | undefined {
+    const count = this.#voidReads.get(topic);
+    if (count === undefined) {
+      const reader = this.#readers.get(topic);
+      reader?.answered();
+      return reader;
+    }
+    if (count > 1) this.#voidReads.set(topic, count - 1);
+    else this.#voidReads.delete(topic);
+    return undefined;
+  }
+
+  #abandonRead(topic: string, reader: Reader): void {
+    if (reader.isReading) this.#voidReads.set(topic, (this.#voidReads.get(topic) ?? 0) + 1);
+  }
+
+  #drop(topic: string, reader: Reader): void {
+    this.#abandonRead(topic, reader);
+    reader.leave();
+    this.#readers.delete(topic);
   }
 
   subscribed(topic: string, epoch: string, offset: number, end: number): void {
@@ -182,8 +210,7 @@ export class Delivery {
   unsubscribed(topic: string): void {
     const reader = this.#readers.get(topic);
     if (topic === '' || !reader) return;
-    reader.leave();
-    this.#readers.delete(topic);
+    this.#drop(topic, reader);
     this.#voice.frame({ type: 'unsub', topic });
   }
 }

@@ -15,7 +15,7 @@ const LOOK_MS = 250;
 
 /** Looks at a silent transport before it is dead, when the last of them is in time, and when it is late. */
 const LOOKS = 2;
-const LATE_LOOKS = 4;
+const LATE_LOOKS = 3;
 
 /**
  * Judges whether the other end of a transport lives. Any inbound frame counts; a ping is due only in silence.

@@ -41,8 +41,6 @@ export class Reader {
   #isDoubtful: boolean;
   /** A read is on its way. */
   #isReading = false;
-  /** Reads that were asked for on older transports and are not answered. */
-  #voidReads = 0;
 
   constructor(credit: Credit, { epoch, offset, end, streamEpoch = epoch }: Position) {
     this.#credit = credit;
@@ -114,7 +112,6 @@ export class Reader {
     this.#start = offset;
     this.#sent = offset;
     this.#acked = offset;
-    if (this.#isReading) this.#voidReads++;
     this.#isReading = false;
   }
 
@@ -154,14 +151,9 @@ export class Reader {
     this.#isReading = true;
   }
 
-  /** The log has answered, well or badly. False if the answer is for a transport that is gone. */
-  answered(): boolean {
-    if (this.#voidReads > 0) {
-      this.#voidReads--;
-      return false;
-    }
+  /** The log has answered, well or badly. */
+  answered(): void {
     this.#isReading = false;
-    return true;
   }
 
   /** An entry that was written just now. True if it is the next and may go out; else it waits in the log. */

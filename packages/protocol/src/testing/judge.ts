@@ -27,18 +27,18 @@ export class Judge {
 
   message(topic: string, text: string): void {
     const place = this.#places.get(`${topic}/${text}`);
-    if (!place) {
-      this.problems.push(`${topic}/${text} was never sent`);
-      return;
+    if (!place) this.problems.push(`${topic}/${text} was never sent`);
+    else if (!this.#epochsOf(topic, place.offset).some((epoch) => (epoch ?? place.epoch) === place.epoch)) {
+      this.#blame(topic, text, place.offset);
     }
-    if (!this.#isNext(topic, place.epoch, place.offset)) this.#blame(topic, text, place.offset);
-    this.#at.set(topic, place);
+    this.#at.set(topic, place ?? { epoch: undefined, offset: 0 });
   }
 
   gap(topic: string, from: number, to: number): void {
-    const epoch = from === 0 ? undefined : this.#at.get(topic)?.epoch;
-    if (from > 0 && !this.#isNext(topic, epoch, from)) this.#blame(topic, `gap ${to}`, from);
-    this.#at.set(topic, { epoch, offset: to });
+    const epochs = from === 0 ? [undefined] : this.#epochsOf(topic, from);
+    if (epochs.length === 0) this.#blame(topic, `gap ${to}`, from);
+    // A gap does not say in which epoch it is.
+    this.#at.set(topic, { epoch: epochs.length === 1 ? epochs[0] : undefined, offset: to });
   }
 
   /** Whether the client has, or was told of, everything up to the end of a stream. */
@@ -50,15 +50,12 @@ export class Judge {
     return start?.epoch === epoch && start.offset === end;
   }
 
-  /** Whether `offset` follows what the client has, or is the first behind a point from which the stream was followed. */
-  #isNext(topic: string, epoch: string | undefined, offset: number): boolean {
+  /** The epochs in which `offset` follows what the client has, or is the first behind a point from which the stream was followed. */
+  #epochsOf(topic: string, offset: number): (string | undefined)[] {
     const at = this.#at.get(topic);
-    const isSame = at !== undefined && (at.epoch ?? epoch) === epoch;
-    if (isSame && offset === at.offset + 1) return true;
-    const starts = this.#starts.get(topic) ?? [];
-    return (
-      (!isSame || offset > at.offset) && starts.some((s) => s.offset === offset - 1 && s.epoch === (epoch ?? s.epoch))
-    );
+    const starts = (this.#starts.get(topic) ?? []).filter((start) => start.offset === offset - 1);
+    const epochs = starts.map(({ epoch }) => epoch).filter((epoch) => epoch !== at?.epoch || offset > at.offset);
+    return at && offset === at.offset + 1 ? [at.epoch, ...epochs] : epochs;
   }
 
   #blame(topic: string, what: string, offset: number): void {
