@@ -8,8 +8,9 @@ export function observed<T>(value: T, changed: () => void): T {
   if (typeof value !== 'object' || value === null) return value;
   return new Proxy(value as T & object, {
     get: (target, key, receiver) => observed(Reflect.get(target, key, receiver), changed) as unknown,
-    set(target, key, next, receiver) {
-      const done = Reflect.set(target, key, next, receiver);
+    // What is set by `=` comes here as well.
+    defineProperty(target, key, descriptor) {
+      const done = Reflect.defineProperty(target, key, descriptor);
       changed();
       return done;
     },
@@ -23,13 +24,14 @@ export function observed<T>(value: T, changed: () => void): T {
 
 /** The JSON of `session.data`, or an error that says what is wrong with it. */
 export function dataToJson(value: unknown): string {
+  if (typeof value !== 'object' || value === null) throw new HoldfastError(errors.DATA, String(value));
   let json: string | undefined;
   try {
     json = JSON.stringify(value);
   } catch (cause) {
     throw new HoldfastError(errors.DATA, '', { cause });
   }
-  if (json === undefined) throw new HoldfastError(errors.DATA, typeof value);
+  if (json === undefined) throw new HoldfastError(errors.DATA, 'toJSON gives nothing');
   if (Buffer.byteLength(json) > DATA_BYTES) throw new HoldfastError(errors.DATA, `over ${DATA_BYTES} bytes`);
   return json;
 }

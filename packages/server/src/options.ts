@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { DEFAULT_POLICY, errors, HoldfastError, LIMITS, type Policy } from '@holdfast/protocol';
+import { DEFAULT_POLICY, errors, HoldfastError, LIMITS, readPolicy, type Policy } from '@holdfast/protocol';
 import type { Store } from '@holdfast/store';
 import type { ServerOptions as WsServerOptions } from 'ws';
 import { DEFAULT_ADMISSION, type AdmissionOptions } from './admission.js';
@@ -78,10 +78,17 @@ export function sessionOptions(options: ServerOptions): SessionOptions {
   for (const [name, value] of [...Object.entries(numbers), ...Object.entries(keepalive)]) {
     if (typeof value === 'number') positive(name, value);
   }
-  if (policy.deadMs <= policy.pingMs) throw new HoldfastError(errors.OPTION, 'deadMs must be more than pingMs');
-  if (policy.backgroundDeadMs <= policy.backgroundPingMs) {
-    throw new HoldfastError(errors.OPTION, 'backgroundDeadMs must be more than backgroundPingMs');
+  const pairs: [string, number, string, number][] = [
+    ['pingMs', policy.pingMs, 'deadMs', policy.deadMs],
+    ['backgroundPingMs', policy.backgroundPingMs, 'backgroundDeadMs', policy.backgroundDeadMs],
+    ['keepalive.pingMs', keepalive.pingMs, 'keepalive.pongMs', keepalive.pongMs],
+  ];
+  // A ping needs time to be answered, or every connection is dead as soon as it is idle.
+  for (const [ping, pingMs, dead, deadMs] of pairs) {
+    if (deadMs <= pingMs) throw new HoldfastError(errors.OPTION, `${dead} must be more than ${ping}`);
   }
+  // Clients refuse a welcome with a policy that makes no sense.
+  if (!readPolicy(policy)) throw new HoldfastError(errors.OPTION, `policy is ${JSON.stringify(policy)}`);
   return {
     policy,
     admission,

@@ -19,7 +19,7 @@ export interface Served {
 
 export async function serve(options: Partial<ServerOptions> = {}): Promise<Served> {
   const http = createServer();
-  const wss = new WebSocketServer({ server: http, ...options } as ServerOptions);
+  const wss = new WebSocketServer({ server: http, ...options });
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   onTestFinished(async () => {

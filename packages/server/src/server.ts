@@ -246,11 +246,12 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     const onClientError = (...args: WebSocketServerEvents['wsClientError']): void =>
       void this.emit('wsClientError', ...args);
     const watch = this as EventEmitter;
+    const isLonely = (event: unknown): boolean => event === 'wsClientError' && this.listenerCount(event) === 0;
     watch.on('newListener', (event) => {
-      if (event === 'wsClientError' && this.listenerCount(event) === 0) ws.on(event, onClientError);
+      if (isLonely(event)) ws.on('wsClientError', onClientError);
     });
     watch.on('removeListener', (event) => {
-      if (event === 'wsClientError' && this.listenerCount(event) === 0) ws.off(event, onClientError);
+      if (isLonely(event)) ws.off('wsClientError', onClientError);
     });
   }
 

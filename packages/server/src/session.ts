@@ -21,6 +21,7 @@ export class SessionData {
   #value: Record<string, unknown>;
   #observed: Record<string, unknown>;
   #dirty = false;
+  #scheduled = false;
   readonly #save: (json: string) => void;
   readonly #failed: (error: unknown) => void;
 
@@ -45,8 +46,8 @@ export class SessionData {
   /** Writes what has changed. Throws HF_DATA if it cannot be kept. */
   flush(): void {
     if (!this.#dirty) return;
-    this.#dirty = false;
     this.#save(dataToJson(this.#value));
+    this.#dirty = false;
   }
 
   #observe(): Record<string, unknown> {
@@ -54,10 +55,12 @@ export class SessionData {
   }
 
   #changed(): void {
-    if (this.#dirty) return;
     this.#dirty = true;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     // Behind the statement that made the change, within the same turn.
     queueMicrotask(() => {
+      this.#scheduled = false;
       try {
         this.flush();
       } catch (error) {

@@ -66,7 +66,8 @@ export class TopicHub {
   entry(topic: string, entry: Entry, epoch: string): void {
     const followed = this.#topics.get(topic);
     if (!followed) return;
-    const isNext = followed.position !== undefined && entry.offset === followed.position + 1;
+    followed.position ??= entry.offset - 1;
+    const isNext = entry.offset === followed.position + 1;
     if (isNext && !followed.reading && followed.epoch === epoch) this.#feed(topic, followed, entry);
     else this.grown(topic, entry.offset);
   }
@@ -113,7 +114,7 @@ export class TopicHub {
     }
     followed.end = Math.max(followed.end, slice.end);
     if (before === undefined) {
-      followed.position = slice.end;
+      followed.position ??= slice.end;
       return true;
     }
     // History that is gone cannot be fed; sessions learn of it from their own cursors.

@@ -33,6 +33,8 @@ interface Attempt {
   readonly socket: Duplex;
   readonly connected: Handshake['connected'];
   admitted?: Admitted;
+  /** Called when the socket closes before it is upgraded. */
+  abandoned?: () => void;
   judgement?: Judgement;
 }
 
@@ -106,7 +108,8 @@ export class Upgrades {
     const admitted = this.#admission.admit(!comesBack(info.req));
     if ('error' in admitted) return { ...admitted, status: 503 };
     attempt.admitted = admitted;
-    attempt.socket.once('close', admitted.over);
+    attempt.abandoned = () => admitted.over();
+    attempt.socket.once('close', attempt.abandoned);
     const denied = await verify(info, this.#options.verifyClient);
     return denied && { error: errors.UNAUTHORIZED, ...denied };
   }
@@ -124,8 +127,9 @@ export class Upgrades {
 
   // ------------------------------------------------------------------------------------------------------------ upgraded
 
-  #upgraded(ws: PlainSocket, request: IncomingMessage, { socket, connected, admitted, judgement }: Attempt): void {
-    if (admitted) socket.off('close', admitted.over);
+  #upgraded(ws: PlainSocket, request: IncomingMessage, attempt: Attempt): void {
+    const { socket, connected, admitted, abandoned, judgement } = attempt;
+    if (abandoned) socket.off('close', abandoned);
     if (judgement || !admitted) {
       admitted?.over();
       return this.#turnAway(ws, judgement as Judgement);
@@ -173,7 +177,7 @@ export class Upgrades {
 
 /** As `ws` chooses when it is not told. */
 const firstOf = (protocols: Set<string>): string | false =>
-  (protocols.values().next().value as string | undefined) ?? false;
+  protocols.values().next().value ?? false;
 
 const toHeaders = ({ retryMs, headers }: Judgement): HttpRefusal['headers'] => ({
   ...(retryMs !== undefined && { 'Retry-After': Math.ceil(retryMs / 1_000) }),

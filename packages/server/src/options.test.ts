@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { sessionOptions, type ServerOptions } from './options.js';
+
+test('maxPayload is the policy that clients are told', () => {
+  expect(sessionOptions({ maxPayload: 1_000 }).policy.maxPayloadBytes).toBe(1_000);
+  expect(sessionOptions({ maxPayload: 1_000, policy: { maxPayloadBytes: 2_000 } }).policy.maxPayloadBytes).toBe(2_000);
+});
+
+test.each<[string, ServerOptions]>([
+  ['handshakeMs', { handshakeMs: 0 }],
+  ['leaseMs', { leaseMs: -1 }],
+  ['writeMs', { writeMs: Number.NaN }],
+  ['executionMs', { executionMs: 1.5 }],
+  ['closeMs', { closeMs: 2 ** 31 }],
+  ['maxPendingBytes', { maxPendingBytes: Infinity }],
+  ['pingMs', { policy: { pingMs: 0 } }],
+  ['deadMs', { policy: { pingMs: 2_000, deadMs: 2_000 } }],
+  ['backgroundDeadMs', { policy: { backgroundPingMs: 60_000 } }],
+  ['messages', { policy: { window: { messages: 0, bytes: 1 } } }],
+  ['acceptsPerSecond', { admission: { acceptsPerSecond: 0 } }],
+  ['openMs', { admission: { breaker: { failures: 1, openMs: 0 } } }],
+  ['policy', { policy: { retryMaxMs: 1 } }],
+  ['pongMs', { keepalive: { pongMs: 10_000 } }],
+])('an impossible %s is refused by name', (name, options) => {
+  expect(() => sessionOptions(options)).toThrow(new RegExp(`HF_OPTION.*${name}`));
+});
