@@ -27,7 +27,7 @@ function problemsIn(environment: Environment): string[] {
   const followers = new Map<string, number>();
   const facts = keysOf(environment.facts);
   for (const key of facts) {
-    if (key[key[0]! + 1] !== 't'.charCodeAt(0)) continue;
+    if (kindOfFact(key) !== 't') continue;
     const topic = topicOfFact(key);
     followers.set(topic, (followers.get(topic) ?? 0) + 1);
   }
@@ -50,7 +50,7 @@ function problemsIn(environment: Environment): string[] {
       .filter(({ id }) => !facts.some((key) => key.equals(factKey(id, 'r'))))
       .map(({ id }) => `${id} lacks its request`),
     ...facts
-      .filter((key) => !sessions.some(({ id }) => id === key.toString('utf8', 1, 1 + key[0]!)))
+      .filter((key) => !sessions.some(({ id }) => id === sessionOfFact(key)))
       .map((key) => `a fact of nobody: ${key.toString()}`),
     ...logs.flatMap((log) => entryProblems(environment.entries, log)),
     ...difference(
@@ -77,6 +77,14 @@ function entryProblems(entries: Binary, log: LmdbLog): string[] {
     ],
   ];
   return problems.filter(([isWrong]) => isWrong).map(([, what]) => `${log.key}: ${what}`);
+}
+
+function sessionOfFact(key: Buffer): string {
+  return key.toString('utf8', 1, 1 + key.readUInt8(0));
+}
+
+function kindOfFact(key: Buffer): string {
+  return key.toString('latin1', 1 + key.readUInt8(0), 2 + key.readUInt8(0));
 }
 
 function streamOfEntry(key: Buffer): Buffer {

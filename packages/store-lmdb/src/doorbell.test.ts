@@ -2,6 +2,7 @@ import { readdirSync, utimesSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { once } from 'node:events';
+import type { StreamKey } from '@holdfast/store';
 import { startProcess, until } from '@holdfast/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { newDirectory } from './directory.fixture.js';
@@ -61,10 +62,14 @@ describe('the doorbell', () => {
     const { sockets } = await listenDeaf(directory);
     const { doorbell } = await listen(directory);
     await until(() => sockets.length === 1);
-    for (let end = 1; end <= 200_000; end++) doorbell.ring(new Map([[`t:topic-${end % 9000}`, end]]), []);
+    for (let end = 1; end <= 200_000; end++)
+      doorbell.ring(new Map<StreamKey, number>([[`t:topic-${end % 9000}`, end]]), []);
     let told = '';
-    sockets[0]!.setEncoding('utf8').on('data', (chunk: string) => (told += chunk));
-    sockets[0]!.resume();
+    sockets
+      .at(0)!
+      .setEncoding('utf8')
+      .on('data', (chunk: string) => (told += chunk));
+    sockets.at(0)!.resume();
     await until(() => told.includes('"everything"'));
     expect(told.length).toBeLessThan(1_000_000);
     doorbell.ring(new Map([['t:after', 1]]), []);
@@ -78,8 +83,11 @@ describe('the doorbell', () => {
     await until(() => sockets.length === 1);
     for (let end = 1; end <= 200_000; end++) doorbell.ring(new Map([['t:x', end]]), []);
     let told = '';
-    sockets[0]!.setEncoding('utf8').on('data', (chunk: string) => (told += chunk));
-    sockets[0]!.resume();
+    sockets
+      .at(0)!
+      .setEncoding('utf8')
+      .on('data', (chunk: string) => (told += chunk));
+    sockets.at(0)!.resume();
     await until(() => told.includes('["t:x",200000]'));
     expect(told.split('\n').length).toBeLessThan(20_000);
   });
@@ -120,7 +128,7 @@ describe('the doorbell', () => {
     const directory = newDirectory();
     const { doorbell, heard } = await listen(directory);
     for (const noise of ['GET / HTTP/1.1\n', '{}\n', '\n', '[1,2]\n', 'null\n', `{"hello":"${'../'.repeat(9)}x"}\n`]) {
-      const stranger = connect(join(directory, socketsIn(directory)[0]!));
+      const stranger = connect(join(directory, socketsIn(directory).at(0)!));
       stranger.on('error', () => undefined);
       stranger.end(noise);
       await once(stranger, 'close');

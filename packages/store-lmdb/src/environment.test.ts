@@ -103,9 +103,10 @@ describe('after the machine was off', () => {
 
   it('a store that was closed is as it was', async () => {
     const path = newDirectory();
-    const stores = [await openStore({ path }, monday), await openStore({ path }, monday)];
-    await publish(stores[0]!, 't', 'x');
-    for (const store of stores) await store.close();
+    const [first, last] = [await openStore({ path }, monday), await openStore({ path }, monday)];
+    await publish(first, 't', 'x');
+    await first.close();
+    await last.close();
     expect(await textsOf(await openStore({ path }, tuesday), 't')).toEqual(['x']);
   });
 

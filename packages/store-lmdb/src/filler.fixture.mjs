@@ -24,5 +24,5 @@ await store.expire(5000, 10);
 // What was freed is used again once no earlier state of the store can be looked at: two commits later.
 for (let commit = 0; commit < 3; commit++) await store.lease('a', commit);
 await publish('after', 10, 5000);
-console.log(JSON.stringify({ ...report, after: await endOf('after') }));
+process.stdout.write(`${JSON.stringify({ ...report, after: await endOf('after') })}\n`);
 await store.close();

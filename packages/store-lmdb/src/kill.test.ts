@@ -11,6 +11,7 @@ import {
   startProcess,
 } from '@holdfast/testing';
 import { afterAll, expect, it } from 'vitest';
+import { audit } from './audit.fixture.js';
 import { LmdbStore } from './lmdb-store.js';
 
 const seed = randomSeed();
@@ -82,6 +83,7 @@ it(
     }
     expect((await store.stats()).sessions).toBe(WRITERS);
     await store.close();
+    expect(await audit(path)).toEqual([]);
   },
   KILLS * 3000,
 );

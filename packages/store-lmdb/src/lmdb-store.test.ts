@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { storeContract } from '@holdfast/store/contract';
 import { announceSeed, randomSeed } from '@holdfast/testing';
-import { afterAll, expect } from 'vitest';
+import { afterAll } from 'vitest';
 import { audit } from './audit.fixture.js';
 import { LmdbStore } from './lmdb-store.js';
 
@@ -32,7 +32,8 @@ storeContract(
       peer: opened,
       reopen: async () => {
         for (const store of stores.splice(0)) await store.close();
-        expect(await audit(path)).toEqual([]);
+        const problems = await audit(path);
+        if (problems.length > 0) throw new Error(problems.join('\n'));
         return opened();
       },
       failAt: (effect) => (effectsLeft = effect),

@@ -8,5 +8,5 @@ await store.commit({
   nowMs: Date.now(),
   parts: [{ effects: [{ type: 'publish', topic, data: Buffer.from(value), binary: false }] }],
 });
-console.log('published');
+process.stdout.write('published\n');
 setInterval(() => undefined, 60_000);

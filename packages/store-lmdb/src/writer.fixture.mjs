@@ -26,7 +26,7 @@ function remember(message) {
   writeSync(file, count, 0, 8, 0);
 }
 remember(state.watermark);
-console.log(`ready ${state.watermark}`);
+process.stdout.write(`ready ${state.watermark}\n`);
 for (let message = state.watermark + 1; ; message++) {
   const guard = { session: id, epoch: state.epoch };
   const effects = ['first', 'second', 'third'].map((name) => ({
