@@ -2,7 +2,8 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { LmdbStore, type LmdbStoreInternals, type LmdbStoreOptions } from './lmdb-store.js';
+import { LmdbStore } from './lmdb-store.js';
+import type { LmdbStoreInternals, LmdbStoreOptions } from './options.js';
 
 /** A new directory, removed with the test. */
 export function newDirectory(name = 'holdfast-lmdb-'): string {

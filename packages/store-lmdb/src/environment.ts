@@ -8,7 +8,7 @@ import { checkDataFile } from './data-file.js';
 import { translated } from './failures.js';
 import { Gate, PRIVATE } from './gate.js';
 import type { KeyRange } from './keys.js';
-import { readMarker, writeMarker } from './marker.js';
+import { flushNames, readMarker, writeMarker } from './marker.js';
 
 /** Another process may be between two steps of opening or closing the same files; it is through within a millisecond. */
 const OPEN_ATTEMPTS = 10;
@@ -70,8 +70,9 @@ export class Environment {
       try {
         return translated(() => openFiles(options, (files) => new Environment(files)));
       } catch (error) {
-        // What we have refused ourselves stays refused; what LMDB says may be of a file that is just being made.
-        const isFinal = error instanceof HoldfastError && error.cause === undefined;
+        // What we refuse stays refused. What LMDB says may be of a file that is just being made, or of a lock that the last process
+        // to leave has just taken apart.
+        const isFinal = error instanceof HoldfastError && !error.retryable && error.cause === undefined;
         if (isFinal || attempt === OPEN_ATTEMPTS) throw error;
         await delay(OPEN_PAUSE_MS);
       }
@@ -200,6 +201,7 @@ function openFiles(
         keyEncoding: 'binary',
         ...PRIVATE,
       });
+      if (flushes) flushNames(directory);
       return use({ gate, root, directory, dataPath });
     });
   } catch (error) {

@@ -1,1 +1,2 @@
-export { LmdbStore, type LmdbStoreOptions } from './lmdb-store.js';
+export { LmdbStore } from './lmdb-store.js';
+export type { LmdbStoreOptions } from './options.js';

@@ -13,7 +13,6 @@ import {
   type Refusal,
   renewLease,
   type Retention,
-  retentionOf,
   type SessionState,
   type Slice,
   stateOf,
@@ -30,50 +29,13 @@ import { Doorbell, type Ring } from './doorbell.js';
 import { Environment } from './environment.js';
 import { adoptSessions, expireLeases, expireSessions, expireStreams } from './expiry.js';
 import { nameKey } from './keys.js';
+import { type LmdbStoreInternals, type LmdbStoreOptions, type Settings, settingsOf } from './options.js';
 import { readMarker } from './marker.js';
 import { LmdbLedger } from './lmdb-ledger.js';
 import { type Position, Positions } from './positions.js';
 import { type LmdbSession, writeLease } from './records.js';
 import { addedBy, Room } from './room.js';
 
-export interface LmdbStoreOptions {
-  /** The directory of the store, made if it is not there. On a local disk: LMDB does not work on network file systems. */
-  readonly path: string;
-  /** How much of each stream is kept. Default {@link DEFAULT_RETENTION}. */
-  readonly retention?: Partial<Retention>;
-  /**
-   * What commits outlive. Default `process`.
-   *
-   * `process`: the death of any process at any instant. A commit is in the system's page cache when it is answered, which takes some
-   * ten microseconds, and no process that dies takes that with it. After a power loss or a crash of the system the store is empty:
-   * the disk may then hold a mixture of old and new pages, so data of an earlier run of the machine is used only if the last process
-   * had closed the store, which flushes it. An orderly reboot loses nothing; the other is told to clients as expired sessions.
-   *
-   * `disk`: power loss too. Each commit waits for the disk twice, and so does the event loop, and all processes together commit no
-   * faster than that: a few hundred times a second on a good disk. Systems without a boot id (all but Linux) always do this,
-   * because there a reboot cannot be told from a restart.
-   */
-  readonly durability?: 'process' | 'disk';
-  /**
-   * Bytes that the contents may take, default 4 GiB: some 250 streams that are as full as their default retention allows. When they are
-   * used up, batches that add something are refused with HF_STORE_FULL and not applied. The file can be larger by what a reader keeps
-   * from being used again. Twice as much address space is reserved.
-   */
-  readonly mapBytes?: number;
-  /** How often, in milliseconds, it is looked whether a wake-up was lost. Default 1000: the longest such delay. */
-  readonly checkMs?: number;
-}
-
-/** What tests change and nobody else. */
-export interface LmdbStoreInternals {
-  /** The run of the machine. */
-  readonly bootId?: string | undefined;
-  /** Called before each entry is written. */
-  readonly beforeAppend?: () => void;
-}
-
-const DEFAULT_MAP_BYTES = 4_294_967_296;
-const DEFAULT_CHECK_MS = 1000;
 /** A session without any message: its record, request and index keys. */
 const SESSION_BYTES = 2048;
 
@@ -105,14 +67,14 @@ export class LmdbStore implements Store {
     });
     this.#timer = setInterval(() => {
       this.#doorbell.lookAround();
-      this.#check();
+      // One that fails, as when the store is closed meanwhile, is made up for by the next.
+      this.#positions.check().catch(() => undefined);
     }, parts.checkMs).unref();
   }
 
   static async open(options: LmdbStoreOptions, internals: LmdbStoreInternals = {}): Promise<LmdbStore> {
-    const { path, durability = 'process', mapBytes = DEFAULT_MAP_BYTES, checkMs = DEFAULT_CHECK_MS } = options;
-    const retention = retentionOf(options.retention);
-    if (!(mapBytes >= 1_048_576)) throw new HoldfastError(errors.OPTION, `mapBytes is ${mapBytes}, below 1 MiB`);
+    const settings = settingsOf(options);
+    const { path } = settings;
     const bootId = 'bootId' in internals ? internals.bootId : readBootId();
     mkdirSync(path, { recursive: true, mode: 0o700 });
     readMarker(path);
@@ -122,8 +84,8 @@ export class LmdbStore implements Store {
       if (store !== undefined) store.#hear(ring);
     });
     try {
-      const environment = await Environment.open({ directory: path, durability, mapBytes, bootId });
-      store = new LmdbStore({ environment, retention, mapBytes, checkMs, doorbell, ...internals });
+      const environment = await Environment.open({ directory: path, ...settings, bootId });
+      store = new LmdbStore({ ...settings, ...internals, environment, doorbell });
       return store;
     } catch (error) {
       doorbell.close();
@@ -240,7 +202,7 @@ export class LmdbStore implements Store {
 
   #hear(ring: Ring): void {
     if (ring === 'everything') {
-      this.#check();
+      this.#positions.checkAll().catch(() => undefined);
       return;
     }
     for (const [stream, end] of ring.streams) this.#grew(stream, end);
@@ -250,11 +212,6 @@ export class LmdbStore implements Store {
   #grew(stream: StreamKey, end: number, writer?: string): void {
     this.#positions.told(stream, end);
     this.#tails.grew(stream, end, writer);
-  }
-
-  /** A check that fails, as when the store is closed meanwhile, is made up for by the next. */
-  #check(): void {
-    this.#positions.check().catch(() => undefined);
   }
 
   #positionsOf(streams: readonly StreamKey[]): (Position | undefined)[] {
@@ -273,13 +230,9 @@ export class LmdbStore implements Store {
   }
 }
 
-interface Parts {
+interface Parts extends Settings, LmdbStoreInternals {
   readonly environment: Environment;
-  readonly retention: Retention;
-  readonly mapBytes: number;
-  readonly checkMs: number;
   readonly doorbell: Doorbell;
-  readonly beforeAppend?: () => void;
 }
 
 function logOf(ledger: LmdbLedger, stream: StreamKey): LmdbSession['log'] | undefined {

@@ -43,6 +43,11 @@ export function writeMarker(directory: string, marker: Marker): void {
   fsyncSync(written);
   closeSync(written);
   renameSync(`${path}.new`, path);
+  flushNames(directory);
+}
+
+/** Makes sure that files that were made or renamed here are found by their names after a power loss. */
+export function flushNames(directory: string): void {
   const folder = openSync(directory, 'r');
   fsyncSync(folder);
   closeSync(folder);

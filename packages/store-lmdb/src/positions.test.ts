@@ -82,12 +82,20 @@ describe('the check of positions', () => {
     expect(source.looks).toBe(1);
   });
 
-  it('goes through many streams in slices, so that others may run', async () => {
-    const streams = Array.from({ length: 1200 }, (_, number): StreamKey => `t:${number}`);
-    const { source, wakes, check } = following(...streams);
+  it('goes through many streams in slices, so that others may run, and in several checks', async () => {
+    const streams = Array.from({ length: 4200 }, (_, number): StreamKey => `t:${number}`);
+    const { source, positions, wakes, check } = following(...streams);
+    const woken = (): number => wakes.reduce((sum, wake) => sum + wake.streams.size, 0);
     for (const stream of streams) source.now.set(stream, { end: 1 });
+    for (const expected of [2000, 4000, 4200, 4200]) {
+      await check();
+      expect(woken()).toBe(expected);
+    }
+    expect(Math.max(...wakes.map((wake) => wake.streams.size))).toBe(500);
+
+    for (const stream of streams) source.now.set(stream, { end: 2 });
     await check();
-    expect(wakes.reduce((sum, { streams: woken }) => sum + woken.size, 0)).toBe(1200);
-    expect(wakes.length).toBeGreaterThan(1);
+    await positions.checkAll();
+    expect(woken()).toBe(8400);
   });
 });
