@@ -27,7 +27,7 @@ function nextWake(store: LmdbStore, stream: StreamKey): Promise<Wake> {
   return new Promise((resolve) => store.tail('here', resolve).follow(stream));
 }
 
-describe('processes that share a store', () => {
+describe('processes that share a store', { timeout: 60_000 }, () => {
   it('wake each other', async () => {
     const path = newDirectory();
     const store = await openStore({ path, checkMs: 2 ** 30 });
@@ -64,5 +64,5 @@ describe('processes that share a store', () => {
     );
     await store.close();
     expect(await audit(path)).toEqual([]);
-  }, 30_000);
+  });
 });

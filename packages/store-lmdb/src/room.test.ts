@@ -28,7 +28,7 @@ async function refusalOf(store: LmdbStore, batch: () => Batch): Promise<unknown>
   }
 }
 
-describe('a store that is full', () => {
+describe('a store that is full', { timeout: 60_000 }, () => {
   it('refuses what adds to it as a whole, and takes what frees it', async () => {
     const path = newDirectory();
     const store = await openStore({ path, mapBytes: 4 * MIB, retention: { bytes: 1e9, ageMs: 1000 } });
@@ -80,7 +80,7 @@ describe('a store that is full', () => {
   });
 });
 
-describe('the file of a store', () => {
+describe('the file of a store', { timeout: 60_000 }, () => {
   it('stays as large as what is kept needs, however much comes and goes', async () => {
     const path = newDirectory();
     const store = await openStore({ path, retention: { entries: 50, bytes: 200_000, ageMs: 1000 } });
