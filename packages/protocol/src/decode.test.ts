@@ -13,7 +13,7 @@ import { textOf } from './utf8.js';
 
 const seed = randomSeed();
 announceSeed('codec', seed, { command: 'npx vitest run --project unit packages/protocol/src/decode.test.ts' });
-const runs = (numRuns: number): fc.Parameters => ({ seed, numRuns });
+const runs = (numRuns: number): { seed: number; numRuns: number } => ({ seed, numRuns });
 
 const bytesOf = (data: string | Uint8Array): Uint8Array =>
   typeof data === 'string' ? new TextEncoder().encode(data) : data;
