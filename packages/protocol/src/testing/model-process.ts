@@ -17,6 +17,8 @@ export class ModelProcess {
   machines: { readonly dueMs: number; handleTimeout(nowMs: number): void }[] = [];
   /** Timers fire only at multiples of this, as those of a hidden page do. */
   timerGrainMs = 0;
+  /** No timer fires; what arrives is answered. */
+  timersAreOff = false;
 
   /** `flush` is called after everything that may have made machines say something. */
   constructor(timeline: Timeline, flush: () => void) {
@@ -26,10 +28,11 @@ export class ModelProcess {
 
   /** When the process wants to run timers. */
   get dueMs(): number {
+    if (this.timersAreOff) return Infinity;
     const dueMs = this.machines.reduce((least, machine) => Math.min(least, machine.dueMs), Infinity);
     const grain = this.timerGrainMs;
     const atMs = Math.max(dueMs, this.#stoppedUntilMs);
-    return grain > 0 && dueMs < Infinity ? Math.ceil(atMs / grain) * grain : atMs === 0 ? 0 : atMs;
+    return grain > 0 && dueMs < Infinity ? Math.ceil(atMs / grain) * grain : atMs;
   }
 
   runTimers(): void {
