@@ -11,7 +11,7 @@ export const connect = { ws: connectWs, holdfast: connectHoldfast, 'socket-io': 
 function connectWs(port) {
   const socket = new WsSocket(`ws://127.0.0.1:${port}`);
   const client = { send: (text) => socket.send(text), onText: () => {}, close: () => socket.terminate() };
-  socket.on('message', (data) => client.onText(String(data)));
+  socket.on('message', (/** @type {Buffer} */ data) => client.onText(data.toString()));
   return opened(client, (resolve, reject) => socket.on('open', resolve).on('error', reject));
 }
 
