@@ -121,7 +121,7 @@ export class Committer {
         try {
           resolve(await work());
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       });
       this.#schedule();

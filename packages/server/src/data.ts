@@ -6,7 +6,7 @@ export const DATA_BYTES = 65_536;
 /** A value that tells when anything inside it changes, so that `session.data.name = 'Ada'` is enough to keep it. */
 export function observed<T>(value: T, changed: () => void): T {
   if (typeof value !== 'object' || value === null) return value;
-  return new Proxy(value as T & object, {
+  return new Proxy(value, {
     get: (target, key, receiver) => observed(Reflect.get(target, key, receiver), changed) as unknown,
     // What is set by `=` comes here as well.
     defineProperty(target, key, descriptor) {

@@ -33,7 +33,7 @@ export interface Drained {
   readonly plain: ReadonlySet<WebSocket>;
   readonly clock: Clock;
   /** Refuses new clients, and tells how many are still in their handshake. */
-  stopAccepting(): () => number;
+  readonly stopAccepting: () => () => number;
 }
 
 /** Empties a pod: every client attaches elsewhere before it is let go. The caller has made readiness fail. */

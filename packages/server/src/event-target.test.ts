@@ -7,7 +7,7 @@ function setUp() {
   const emitter = new EventEmitter();
   const target = emitter as unknown as WebSocket;
   const events: SocketEvent[] = [];
-  const listener = (event: SocketEvent): void => void events.push(event);
+  const listener = (event: unknown): void => void events.push(event as SocketEvent);
   return { emitter, target, events, listener, socket: new SocketEventTarget(emitter, target) };
 }
 

@@ -8,6 +8,8 @@ import type { WebSocket as Ws } from 'ws';
  */
 type EventName = 'open' | 'message' | 'close' | 'error';
 export type AnyListener = ((event: never) => void) | { handleEvent(event: never): void };
+/** What `onopen` and the others hold. */
+export type Attribute<T extends EventName> = Ws[`on${T}`];
 type EmitterListener = (...args: unknown[]) => void;
 
 export interface SocketEvent {
@@ -64,11 +66,11 @@ export class SocketEventTarget {
     if (found) this.#drop(found);
   }
 
-  getAttribute(type: EventName): AnyListener | null {
-    return this.#added.find((added) => added.type === type && added.attribute)?.listener ?? null;
+  getAttribute<T extends EventName>(type: T): Attribute<T> {
+    return (this.#added.find((added) => added.type === type && added.attribute)?.listener ?? null) as Attribute<T>;
   }
 
-  setAttribute(type: EventName, listener: AnyListener | null): void {
+  setAttribute<T extends EventName>(type: T, listener: Attribute<T>): void {
     const old = this.#added.find((added) => added.type === type && added.attribute);
     if (old) this.#drop(old);
     if (typeof listener === 'function') this.add(type, listener, {}, true);

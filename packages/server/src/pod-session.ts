@@ -1,6 +1,8 @@
 import {
   closeCodeOf,
   errors,
+  HoldfastError,
+  LIMITS,
   ServerSession,
   type ErrorKind,
   type ResumeBody,
@@ -11,7 +13,8 @@ import {
 import { sessionStream, topicStream, type Entry, type SessionState, type Store, type StreamKey } from '@holdfast/store';
 import { Backlog } from './backlog.js';
 import type { Clock } from './clock.js';
-import type { Committer, PendingPart, Writer } from './committer.js';
+import type { Committer, Done, PendingEffect, PendingPart, Writer } from './committer.js';
+import { checkTopic } from './content.js';
 import type { Deadlines, Due } from './deadlines.js';
 import { InboundQueue, type Delivery } from './inbound-queue.js';
 import type { Follower } from './topic-hub.js';
@@ -33,6 +36,8 @@ export interface PodContext {
   unfollow(session: PodSession, topic: string): void;
   /** The session has something to do when the turn is over. */
   touch(session: PodSession): void;
+  /** The session has no transport any more. */
+  detached(): void;
   /** The pod holds the session no longer. */
   released(session: PodSession): void;
   /** A handler of the application threw, and its socket does not listen for errors. */
@@ -52,6 +57,12 @@ export interface SessionView {
 
 /** The wait after a read that failed. */
 const READ_RETRY_MS = 250;
+
+/** What a turn brings goes out as one write, up to this much: only what is written tells whether the client takes more. */
+const GATHER_BYTES = 65_536;
+
+/** What the clocks of two pods may differ by. */
+const CLOCK_SKEW_MS = 1_000;
 
 interface Closing {
   readonly code: number;
@@ -73,11 +84,16 @@ export class PodSession implements Writer, Due, Follower {
   /** The attachment epoch: under it this pod writes for the session. */
   epoch: number;
   view: SessionView | undefined;
+  /** Topics that it follows, or has asked to follow. */
+  readonly #wanted: Set<string>;
   readonly #context: PodContext;
   #transport: Transport | undefined;
   /** The transport before, until the machine has hung it up. */
   #replaced: Transport | undefined;
+  /** Since when it has no transport, as far as this pod knows. */
+  #awaySinceMs: number;
   #running = false;
+  #gatheredBytes = 0;
   /** How the session ends, once somebody has said so. */
   #bye: Closing | undefined;
   #ending = false;
@@ -90,6 +106,8 @@ export class PodSession implements Writer, Due, Follower {
     this.#context = context;
     this.machine = new ServerSession(state, context.machine);
     this.inbound = new InboundQueue(this, context);
+    this.#wanted = new Set(state.topics.map(({ topic }) => topic));
+    this.#awaySinceMs = context.clock.wallMs();
     this.#bye = state.closing;
     for (const { topic, end } of state.topics) this.machine.handleGrown(topic, context.follow(this, topic, end));
   }
@@ -100,6 +118,12 @@ export class PodSession implements Writer, Due, Follower {
 
   get attached(): boolean {
     return this.machine.state === 'attached';
+  }
+
+  /** Its life without a transport is over, as far as the clocks of pods agree. */
+  get expired(): boolean {
+    const { clock, machine } = this.#context;
+    return !this.attached && clock.wallMs() - this.#awaySinceMs >= machine.policy.sessionMs - CLOCK_SKEW_MS;
   }
 
   get gone(): boolean {
@@ -171,13 +195,37 @@ export class PodSession implements Writer, Due, Follower {
     } finally {
       this.#transport?.flush();
       this.#running = false;
+      this.#gatheredBytes = 0;
     }
     if (!this.gone) this.#context.deadlines.watch(this);
   }
 
   handleEntry(topic: string, entry: Entry): void {
     this.machine.handleEntry(topic, entry);
-    this.#context.touch(this);
+    this.#gatheredBytes += entry.data.length;
+    if (this.#gatheredBytes < GATHER_BYTES) this.#context.touch(this);
+    else this.run();
+  }
+
+  /** The effect of following a topic. Throws HF_TOPICS when it follows too many. */
+  subscription(topic: string, done?: Done): PendingEffect {
+    checkTopic(topic);
+    if (!this.#wanted.has(topic) && this.#wanted.size >= LIMITS.topics) throw new HoldfastError(errors.TOPICS);
+    this.#wanted.add(topic);
+    return {
+      type: 'subscribe',
+      ...this.#guard,
+      topic,
+      done: (error) => {
+        if (error) this.#wanted.delete(topic);
+        done?.(error);
+      },
+    };
+  }
+
+  unsubscription(topic: string, done?: Done): PendingEffect {
+    this.#wanted.delete(checkTopic(topic));
+    return { type: 'unsubscribe', ...this.#guard, topic, done };
   }
 
   subscribed(topic: string, epoch: string, offset: number): void {
@@ -253,8 +301,10 @@ export class PodSession implements Writer, Due, Follower {
         return;
       case 'detached':
         this.#transport = undefined;
-        committer.note(this, { ...this.#takeAcked(), detachedMs: this.#context.clock.wallMs() });
-        return this.view?.handleDetached(output.code, output.reason);
+        this.#awaySinceMs = this.#context.clock.wallMs();
+        committer.note(this, { ...this.#takeAcked(), detachedMs: this.#awaySinceMs });
+        this.view?.handleDetached(output.code, output.reason);
+        return this.#context.detached();
       case 'pong':
         return this.view?.handlePong();
       case 'bye':
@@ -315,6 +365,11 @@ export class PodSession implements Writer, Due, Follower {
   /** Tells the store what the client has, so that the log can be cut. Called from time to time, since nothing hangs on it. */
   saveAcked(): void {
     if (this.#acked.size > 0 && !this.gone) this.#context.committer.note(this, this.#takeAcked());
+  }
+
+  /** The epoch is filled in when the batch is made. */
+  get #guard(): { to: PodSession; session: string; epoch: number } {
+    return { to: this, session: this.id, epoch: 0 };
   }
 
   get #nowMs(): number {

@@ -34,6 +34,8 @@ export interface PodOptions {
 export interface PodListener {
   /** A session is here. `recovered`: it began earlier, on another pod or in an earlier life of this one. */
   opened(session: PodSession, state: SessionState, handshake: Handshake, recovered: boolean): void;
+  /** A session has no transport any more, or is not here any more. */
+  left(): void;
   handlerFailed(error: Error, session?: PodSession): void;
   storeTroubled(troubled: boolean, cause?: unknown): void;
 }
@@ -192,10 +194,15 @@ export class Pod implements PodContext {
     this.#touched.add(session);
   }
 
+  detached(): void {
+    this.#listener.left();
+  }
+
   released(session: PodSession): void {
     for (const topic of session.machine.topics) this.unfollow(session, topic);
     this.sessions.delete(session.id);
     this.#tail.unfollow(sessionStream(session.id));
+    this.#listener.left();
   }
 
   handlerFailed(error: Error, session: PodSession): void {
@@ -281,6 +288,7 @@ export class Pod implements PodContext {
    * longer than its lease loses sessions without their clients' doing: those must come back, and do not know that yet.
    */
   #lost(session: PodSession | undefined): void {
+    if (session?.expired) return session.fenced(errors.EXPIRED);
     const nowMs = this.clock.wallMs();
     const isDoubtful = nowMs > this.#leasedUntilMs || nowMs < this.#doubtfulUntilMs;
     session?.fenced(errors.FENCED, isDoubtful ? CLOSE.moved : CLOSE.fenced);

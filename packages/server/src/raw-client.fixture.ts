@@ -19,12 +19,18 @@ export interface Closed {
   readonly reason: string;
 }
 
+/** The subprotocols, as a client of the application's `protocols` offers them; the rest is of `ws`. */
+export type ConnectOptions = ClientOptions & { readonly protocols?: readonly string[] };
+
 /** What a client must remember to come back. */
 export interface Ticket {
   readonly session: string;
   readonly token: string;
   readonly epoch: string;
 }
+
+/** A client that has a session. */
+export type Attached = RawClient & { readonly ticket: Ticket };
 
 let attempts = 0;
 
@@ -55,8 +61,8 @@ export class RawClient {
   }
 
   /** Connects, and says nothing yet. */
-  static async connect(url: string, options: ClientOptions & { protocols?: string[] } = {}): Promise<RawClient> {
-    const client = new RawClient(new WebSocket(url, options.protocols ?? offerOf([]), options));
+  static async connect(url: string, options: ConnectOptions = {}): Promise<RawClient> {
+    const client = new RawClient(new WebSocket(url, offerOf(options.protocols ?? []), options));
     await once(client.ws, 'open');
     return client;
   }
@@ -65,8 +71,8 @@ export class RawClient {
   static async begin(
     url: string,
     body: Partial<HelloBody> = {},
-    options: ClientOptions & { protocols?: string[] } = {},
-  ): Promise<RawClient & { ticket: Ticket }> {
+    options: ConnectOptions = {},
+  ): Promise<Attached> {
     const client = await RawClient.connect(url, options);
     client.say({ type: 'hello', body: { window: DEFAULT_CLIENT_WINDOW, ...body } });
     const { session, token, epoch } = (await client.hear('welcome')).body;
@@ -74,8 +80,13 @@ export class RawClient {
   }
 
   /** Connects and asks for a session that it had. */
-  static async ask(url: string, ticket: Ticket, body: Partial<ResumeBody> = {}): Promise<RawClient> {
-    const client = await RawClient.connect(`${url}?hf=${ticket.session}`);
+  static async ask(
+    url: string,
+    ticket: Ticket,
+    body: Partial<ResumeBody> = {},
+    options: ConnectOptions = {},
+  ): Promise<RawClient> {
+    const client = await RawClient.connect(`${url}?hf=${ticket.session}`, options);
     client.say({
       type: 'resume',
       body: { ...ticket, attempt: ++attempts, received: 0, topics: [], window: DEFAULT_CLIENT_WINDOW, ...body },
@@ -88,8 +99,9 @@ export class RawClient {
     url: string,
     ticket: Ticket,
     body: Partial<ResumeBody> = {},
-  ): Promise<RawClient & { ticket: Ticket; resumed: FrameOf<'resumed'>['body'] }> {
-    const client = await RawClient.ask(url, ticket, body);
+    options: ConnectOptions = {},
+  ): Promise<Attached & { readonly resumed: FrameOf<'resumed'>['body'] }> {
+    const client = await RawClient.ask(url, ticket, body, options);
     const resumed = (await client.hear('resumed')).body;
     const { token, epoch } = resumed;
     return Object.assign(client, { resumed, ticket: { session: ticket.session, token, epoch } });

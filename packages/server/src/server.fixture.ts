@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket as NetSocket } from 'node:net';
 import { VirtualClock } from '@holdfast/testing';
 import { onTestFinished } from 'vitest';
 import { systemClock, type Clock } from './clock.js';
@@ -13,6 +13,8 @@ export interface Served {
   readonly wss: WebSocketServer;
   readonly url: string;
   readonly port: number;
+  /** The server's ends of all connections there were. */
+  readonly connections: NetSocket[];
   /** The next socket that `connection` tells of; those told of before were handed out already or are forgotten. */
   nextSocket(): Promise<Socket>;
 }
@@ -20,6 +22,8 @@ export interface Served {
 export async function serve(options: Partial<ServerOptions> = {}): Promise<Served> {
   const http = createServer();
   const wss = new WebSocketServer({ server: http, ...options });
+  const connections: NetSocket[] = [];
+  http.on('connection', (connection) => connections.push(connection));
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   onTestFinished(async () => {
@@ -32,6 +36,7 @@ export async function serve(options: Partial<ServerOptions> = {}): Promise<Serve
   return {
     wss,
     port,
+    connections,
     url: `ws://127.0.0.1:${port}/`,
     nextSocket: async () => ((await once(wss, 'connection')) as [Socket, IncomingMessage])[0],
   };

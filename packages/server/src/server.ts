@@ -26,9 +26,6 @@ import type { Socket } from './socket.js';
 import type { Handshake } from './stored-handshake.js';
 import { Upgrades } from './upgrades.js';
 
-/** How often a closing server looks whether its clients have gone. */
-const CLOSE_LOOK_MS = 20;
-
 type Connected = NonNullable<Handshake['connected']>;
 
 /** The events of `ws`'s server, and those that holdfast adds. */
@@ -65,6 +62,8 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   #unhook: () => unknown = () => {};
   #storeTroubled = false;
   #drained: Promise<DrainReport> | undefined;
+  /** Set by a closing server: called when no client is connected any more. */
+  #left: (() => void) | undefined;
   #state: 'running' | 'closing' | 'closed' = 'running';
 
   constructor(options: ServerOptions, listening?: () => void) {
@@ -91,6 +90,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
       machine: { pod, policy, closeMs, allocate: (length) => Buffer.allocUnsafe(length) },
       listener: {
         opened: (session, state, handshake, recovered) => this.#opened(session, state, handshake, recovered),
+        left: () => this.#wakeIfLeft(),
         handlerFailed: (error, session) => this.#handlerFailed(error, session?.view as unknown as Socket),
         storeTroubled: (troubled, cause) => this.#troubled(troubled, cause),
       },
@@ -190,16 +190,19 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
       clock,
       executionMs,
       publish: (topic, data) => this.publish(topic, data),
-      handlerFailed: (error, client) => this.#handlerFailed(error, client as unknown as Socket),
+      handlerFailed: (error, client) => this.#handlerFailed(error, client),
     });
     this.#plain.add(ws);
-    ws.on('close', () => this.#plain.delete(ws));
-    this.#connect(ws as unknown as Socket, request, connected);
+    ws.on('close', () => {
+      this.#plain.delete(ws);
+      this.#wakeIfLeft();
+    });
+    this.#connect(ws, request, connected);
   }
 
   #opened(session: PodSession, state: SessionState, handshake: Handshake, recovered: boolean): void {
     const socket = new SessionSocket(session, state, this.#pod, handshake.protocol, recovered);
-    this.#connect(socket as unknown as Socket, handshake.request, handshake.connected);
+    this.#connect(socket, handshake.request, handshake.connected);
   }
 
   #connect(socket: Socket, request: IncomingMessage, connected: Handshake['connected']): void {
@@ -221,7 +224,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     const { options } = this;
     if (options.noServer) return;
     if (options.server) {
-      this.#http = options.server as HttpServer;
+      this.#http = options.server;
     } else {
       this.#ownHttp = true;
       this.#http = createServer((request, response) => this.#answer(request, response));
@@ -263,11 +266,18 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
 
   async #finish(): Promise<void> {
     if (this.#ownHttp) await new Promise<void>((resolve) => this.#http?.close(() => resolve()));
-    while (this.#plain.size > 0 || this.#attached > 0) await this.#sessionOptions.clock.wait(CLOSE_LOOK_MS);
+    await new Promise<void>((resolve) => {
+      this.#left = resolve;
+      this.#wakeIfLeft();
+    });
     await this.#pod.stop();
     await this.#ownStore?.close();
     this.#state = 'closed';
     this.emit('close');
+  }
+
+  #wakeIfLeft(): void {
+    if (this.#left && this.#plain.size === 0 && this.#attached === 0) this.#left();
   }
 
   get #held(): number {

@@ -1,10 +1,10 @@
 import { EventEmitter } from 'node:events';
-import { errors, HoldfastError, LIMITS } from '@holdfast/protocol';
+import { errors, HoldfastError } from '@holdfast/protocol';
 import type { SessionState } from '@holdfast/store';
 import { WebSocket as Ws } from 'ws';
 import type { Done, PendingEffect } from './committer.js';
-import { checkTopic, toContent, type SendData } from './content.js';
-import { SocketEventTarget, type AnyListener } from './event-target.js';
+import { toContent, type SendData } from './content.js';
+import { SocketEventTarget, type Attribute } from './event-target.js';
 import type { Delivery } from './inbound-queue.js';
 import type { PodContext, PodSession, SessionView } from './pod-session.js';
 import { SessionData, type Session } from './session.js';
@@ -52,7 +52,7 @@ export class SessionSocket extends EventEmitter implements SessionView {
     this.#context = context;
     this.protocol = protocol;
     this.#readyState = state.closing ? Ws.CLOSING : Ws.OPEN;
-    this.#events = new SocketEventTarget(this, this as unknown as Ws);
+    this.#events = new SocketEventTarget(this, this);
     const save = (json: string): void => this.#effect({ type: 'data', ...this.#target, data: json });
     const data = new SessionData(state.data, save, (error) => session.inbound.fail(error));
     this.#data = data;
@@ -109,12 +109,11 @@ export class SessionSocket extends EventEmitter implements SessionView {
 
   /** Follows a topic: everything published to it from now on reaches this client, complete and in order. */
   subscribe(topic: string, done?: Done): void {
-    if (this.#session.machine.topics.length >= LIMITS.topics) throw new HoldfastError(errors.TOPICS);
-    this.#effect({ type: 'subscribe', ...this.#target, topic: checkTopic(topic), done });
+    this.#effect(this.#session.subscription(topic, done));
   }
 
   unsubscribe(topic: string, done?: Done): void {
-    this.#effect({ type: 'unsubscribe', ...this.#target, topic: checkTopic(topic), done });
+    this.#effect(this.#session.unsubscription(topic, done));
   }
 
   /** Messages go to this handler instead of the `message` event, one at a time; what it does with its `tx` commits with the message. */
@@ -257,35 +256,35 @@ export class SessionSocket extends EventEmitter implements SessionView {
     this.#events.remove(...args);
   }
 
-  get onopen(): AnyListener | null {
+  get onopen(): Attribute<'open'> {
     return this.#events.getAttribute('open');
   }
 
-  set onopen(listener: AnyListener | null) {
+  set onopen(listener: Attribute<'open'>) {
     this.#events.setAttribute('open', listener);
   }
 
-  get onmessage(): AnyListener | null {
+  get onmessage(): Attribute<'message'> {
     return this.#events.getAttribute('message');
   }
 
-  set onmessage(listener: AnyListener | null) {
+  set onmessage(listener: Attribute<'message'>) {
     this.#events.setAttribute('message', listener);
   }
 
-  get onclose(): AnyListener | null {
+  get onclose(): Attribute<'close'> {
     return this.#events.getAttribute('close');
   }
 
-  set onclose(listener: AnyListener | null) {
+  set onclose(listener: Attribute<'close'>) {
     this.#events.setAttribute('close', listener);
   }
 
-  get onerror(): AnyListener | null {
+  get onerror(): Attribute<'error'> {
     return this.#events.getAttribute('error');
   }
 
-  set onerror(listener: AnyListener | null) {
+  set onerror(listener: Attribute<'error'>) {
     this.#events.setAttribute('error', listener);
   }
 }

@@ -75,6 +75,9 @@ export class Transaction implements Tx {
     try {
       await runHandler(handler, message, this, this.#context);
       return this.#effects;
+    } catch (error) {
+      for (const effect of this.#effects) this.#context.committer.settle(effect, error as Error);
+      throw error;
     } finally {
       this.#over = true;
     }
@@ -89,17 +92,11 @@ export class Transaction implements Tx {
   }
 
   subscribe(topic: string): void {
-    this.#add({ type: 'subscribe', topic: checkTopic(topic), to: this.#session, session: this.#session.id, epoch: 0 });
+    this.#add(this.#session.subscription(topic));
   }
 
   unsubscribe(topic: string): void {
-    this.#add({
-      type: 'unsubscribe',
-      topic: checkTopic(topic),
-      to: this.#session,
-      session: this.#session.id,
-      epoch: 0,
-    });
+    this.#add(this.#session.unsubscription(topic));
   }
 
   #add(effect: PendingEffect): void {
