@@ -229,7 +229,7 @@ describe('what keeps holdfast serve from serving', () => {
     ['a module that cannot be imported', `import 'no-such-package';`, /HF_MODULE[^]*no-such-package[^]*fix: /],
     ['a module without a default function', `export const a = 1;`, /HF_MODULE: .*default export is missing[^]*fix: /],
     ['a module that throws', `export default () => { throw new Error('not today'); };`, /HF_MODULE[^]*not today/],
-    ['a module that ends the process', `process.exit(3);`, /ended with code 3 before it was ready/],
+    ['a module that ends the process', `process.exit(3);`, /HF_WORKER: .*with code 3[^]*fix: /],
   ])('is told and exits with 1: %s', async (_, source, expected) => {
     const { code, text } = await ended(source, ['--workers', '2']);
     expect(text).toMatch(expected);

@@ -7,7 +7,7 @@ it('tells what failed, why, and what to do', () => {
   const lines = describeFailure(new HoldfastError(errors.MODULE, 'it cannot be imported', { cause })).split('\n');
   expect(lines[0]).toBe('holdfast: HF_MODULE: The module to serve cannot be used. (it cannot be imported)');
   expect(lines[1]).toBe('  why: SyntaxError: Unexpected token');
-  expect(lines.at(-1)).toBe('  fix: Export a default function.');
+  expect(lines.at(-1)).toBe(`  fix: ${errors.MODULE.fix}`);
 });
 
 it('shows the stack of an error that is not one of ours', () => {

@@ -1,25 +1,6 @@
 import { inspect } from 'node:util';
 import { errors, HoldfastError } from '@holdfast/store';
 
-type ErrorKind = typeof errors.OPTION;
-
-/** What can go wrong with a command besides what its parts say. */
-export const LISTEN: ErrorKind = {
-  code: 'HF_LISTEN',
-  side: 'environment',
-  retryable: true,
-  what: 'The address cannot be listened on.',
-  fix: 'Choose another --port or --host, or end the program that has it.',
-};
-
-export const WORKER: ErrorKind = {
-  code: 'HF_WORKER',
-  side: 'caller',
-  retryable: false,
-  what: 'A worker ended before it was ready.',
-  fix: 'See what it printed; the module must not end the process.',
-};
-
 /** The most of a cause that is shown: its first line says what, the next where. */
 const CAUSE_LINES = 4;
 

@@ -156,8 +156,22 @@ export const EXECUTION = caller(
 );
 
 // The command's own.
-export const MODULE = caller('HF_MODULE', 'The module to serve cannot be used.', 'Export a default function.');
+export const MODULE = caller(
+  'HF_MODULE',
+  'The module to serve cannot be used.',
+  'Give the path of an ES module whose default export is a function.',
+);
 export const STORE_URL = caller('HF_STORE_URL', 'The store is not known.', 'Use memory: or lmdb:PATH.');
+export const LISTEN = environment(
+  'HF_LISTEN',
+  'The address cannot be listened on.',
+  'Give another port or host, or end the program that has it.',
+);
+export const WORKER = caller(
+  'HF_WORKER',
+  'A worker ended before it was ready.',
+  'See what it printed; a module must not end its process.',
+);
 
 // The stores' own.
 export const SESSION_EXISTS = caller('HF_SESSION_EXISTS', 'A session with this id exists.', 'Draw ids at random.');

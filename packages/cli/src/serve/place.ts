@@ -1,4 +1,6 @@
 import type { DrainReport } from '@holdfast/server';
+import { errors, HoldfastError } from '@holdfast/store';
+import { describeFailure } from '../failure.js';
 import type { Log } from '../log.js';
 import type { DrainOrder } from './messages.js';
 import type { Exit, WorkerProcess } from './worker-process.js';
@@ -142,7 +144,7 @@ async function endWithin(worker: WorkerProcess, timeUp: Promise<void>): Promise<
 /** Why a worker has never served. */
 export async function whyEnded(worker: WorkerProcess): Promise<string> {
   const exit = await worker.exited;
-  return worker.failure ?? `holdfast: the worker ended ${inWords(exit)} before it was ready`;
+  return worker.failure ?? describeFailure(new HoldfastError(errors.WORKER, inWords(exit)));
 }
 
 const inWords = ({ code, signal }: Exit): string => (signal === null ? `with code ${code}` : `by ${signal}`);

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { HoldfastError } from '@holdfast/store';
-import { describeFailure, LISTEN } from '../failure.js';
+import { errors, HoldfastError } from '@holdfast/store';
+import { describeFailure } from '../failure.js';
 import { processLog } from '../log.js';
 import type { ServeOptions } from '../serve-command.js';
 import type { DrainOrder, WorkerSettings } from './messages.js';
@@ -26,7 +26,8 @@ export async function serve(options: ServeOptions): Promise<number> {
   try {
     port = await probe(options.port, host);
   } catch (cause) {
-    process.stderr.write(`${describeFailure(new HoldfastError(LISTEN, `${host} port ${options.port}`, { cause }))}\n`);
+    const error = new HoldfastError(errors.LISTEN, `${host} port ${options.port}`, { cause });
+    process.stderr.write(`${describeFailure(error)}\n`);
     return 1;
   }
   const url = `http://${urlHost(host)}:${port}/`;

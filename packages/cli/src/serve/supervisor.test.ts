@@ -126,7 +126,7 @@ describe('at the start', () => {
     const starting = supervisor.start();
     (await worker(1)).serve();
     (await worker(2)).die({ code: 3, signal: null });
-    expect(await starting).toMatch(/ended with code 3 before it was ready/);
+    expect(await starting).toMatch(/HF_WORKER: .*with code 3/);
     expect((await worker(1)).left).toBe(true);
   });
 

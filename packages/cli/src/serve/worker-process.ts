@@ -1,5 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import type { DrainReport } from '@holdfast/server';
+import { errors, HoldfastError } from '@holdfast/store';
+import { describeFailure } from '../failure.js';
 import type { DrainOrder, Order, Report, WorkerSettings } from './messages.js';
 
 /** How a process ended. */
@@ -45,7 +47,7 @@ export class ClusterWorker implements WorkerProcess {
     });
     this.ready = new Promise((resolve) => {
       const late = setTimeout(() => {
-        this.failure = `holdfast: the worker was not ready within ${START_MS / 1_000} s`;
+        this.failure = describeFailure(new HoldfastError(errors.WORKER, `not ready within ${START_MS / 1_000} s`));
         this.kill();
       }, START_MS);
       worker.on('message', (report: Report) => {
