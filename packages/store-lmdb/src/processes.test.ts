@@ -1,9 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type RunningProcess, startProcess } from '@holdfast/testing';
 import type { StreamKey, Wake } from '@holdfast/store';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { audit } from './audit.fixture.js';
+import { bellDirectory } from './bell-path.js';
 import { newDirectory, openStore, textsOf } from './directory.fixture.js';
 import { LmdbStore } from './lmdb-store.js';
 
@@ -41,6 +42,8 @@ describe('processes that share a store', { timeout: 60_000 }, () => {
     // The sockets lie in the temporary directory, as the path is too long, and the two do not agree on which that is.
     const path = join(newDirectory(), 'x'.repeat(120));
     mkdirSync(path);
+    const sockets = bellDirectory(path);
+    onTestFinished(() => rmSync(sockets, { recursive: true }));
     const store = await openStore({ path, checkMs: 20 });
     const wake = nextWake(store, 't:x');
     await run('publisher.fixture.mjs', [path, 'x', 'hello'], /published/, { TMPDIR: newDirectory() });
