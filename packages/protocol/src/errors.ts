@@ -179,7 +179,7 @@ export const STORE_CLOSED = caller('HF_STORE_CLOSED', 'The store has been closed
 export const STORE_FULL = environment(
   'HF_STORE_FULL',
   'The store has no room; the batch was not applied.',
-  'Raise mapBytes or free the disk, or lower the retention.',
+  'Raise mapBytes or maxmemory, free the disk, or lower the retention.',
 );
 export const STORE_FOREIGN = caller(
   'HF_STORE_FOREIGN',
@@ -195,4 +195,24 @@ export const STORE_CORRUPT = caller(
   'HF_STORE_CORRUPT',
   'The files of the store are damaged.',
   'Move the directory away and start with an empty one; clients are told what was lost.',
+);
+export const STORE_READ_ONLY = environment(
+  'HF_STORE_READ_ONLY',
+  'The Redis server takes no writes now.',
+  'Wait for its failover, or look why it refuses them; sessions go on by themselves.',
+);
+export const STORE_CLUSTER = caller(
+  'HF_STORE_CLUSTER',
+  'The Redis server is part of a cluster, which this store cannot use.',
+  'Give the address of one Redis or Valkey that is not.',
+);
+export const STORE_VERSION = caller(
+  'HF_STORE_VERSION',
+  'The Redis server is too old.',
+  'Use Redis 7 or later, or Valkey.',
+);
+export const STORE_EVICTS = caller(
+  'HF_STORE_EVICTS',
+  'The Redis server throws away any key when it is full.',
+  'Set maxmemory-policy to noeviction.',
 );

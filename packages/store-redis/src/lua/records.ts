@@ -1,0 +1,308 @@
+/**
+ * What every script begins with: reading records, changing them in memory, and writing them at the end. A script that fails has written
+ * nothing, as nothing is written before {@link FLUSH}, and that has no condition left that could fail.
+ *
+ * ARGV: the key prefix, a JSON object with the arguments, and the payloads. All keys are made here, which a cluster does not allow.
+ */
+export const RECORDS = `
+local P = ARGV[1]
+local A = cjson.decode(ARGV[2])
+local call = redis.call
+local DATA = 2
+
+-- Whole numbers as they are, others without loss.
+local function num(n) return string.format('%.17g', n) end
+
+-- One history of the store. A server that starts anew, or becomes a master, may have lost the end of it: a client that has seen more than was
+-- there then says so (A.life, A.seen), and every stream gets another epoch.
+local function serverRun()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
+end
+local META = { 'run', 'life', 'n', 'base', 'gen', 'lost', 'sessions', 'topics', 'entries', 'bytes' }
+local meta, metaDirty = {}, false
+do
+  local found = call('HMGET', P .. 'meta', unpack(META))
+  for i, name in ipairs(META) do meta[name] = found[i] or '' end
+  for _, name in ipairs({ 'n', 'base', 'sessions', 'topics', 'entries', 'bytes' }) do meta[name] = tonumber(meta[name]) or 0 end
+  local run = serverRun()
+  if meta.life == '' or meta.run ~= run then
+    meta.run, meta.life, meta.base, metaDirty = run, A.seed, meta.n, true
+  end
+  if A.life ~= '' and A.life ~= meta.life and A.seen > meta.base and meta.lost ~= meta.life then
+    meta.gen, meta.lost, metaDirty = '-' .. string.sub(A.seed, 1, 5), meta.life, true
+  end
+end
+
+local epochsMade = 0
+local function newEpoch()
+  epochsMade = epochsMade + 1
+  return A.seed .. (epochsMade > 1 and num(epochsMade) or '')
+end
+local function epochOf(log) return log.base .. meta.gen end
+
+-- Logs: a list of entries, each one byte that tells binary from text, the time as a double, and the payload.
+local HEAD = 9
+local function newLog(key, base, first, fin, bytes, oldest)
+  return { key = key, base = base, first = first, fin = fin, bytes = bytes, oldest = oldest,
+    first0 = first, fin0 = fin, bytes0 = bytes, pending = {} }
+end
+local function entryAt(log, offset)
+  if offset > log.fin0 then return log.pending[offset - log.fin0] end
+  return call('LINDEX', P .. 'e:' .. log.key, offset - log.first0)
+end
+local function dropThrough(log, through)
+  if through >= log.fin then
+    log.first, log.bytes, log.oldest = log.fin + 1, 0, nil
+    return
+  end
+  if through < log.first then return end
+  while log.first <= through do
+    log.bytes = log.bytes - (#entryAt(log, log.first) - HEAD)
+    log.first = log.first + 1
+  end
+  log.oldest = struct.unpack('>d', entryAt(log, log.first), 2)
+end
+local function dropOld(log, limit)
+  while log.oldest and log.oldest < limit do dropThrough(log, log.first) end
+end
+local function append(log, payload, binary, now)
+  log.idle = nil
+  log.fin = log.fin + 1
+  log.bytes = log.bytes + #payload
+  log.pending[log.fin - log.fin0] = (binary and 'b' or 't') .. struct.pack('>d', now) .. payload
+  if log.first == log.fin then log.oldest = now end
+  while log.fin > log.first and (log.fin - log.first + 1 > A.keep.entries or log.bytes > A.keep.bytes) do
+    dropThrough(log, log.first)
+  end
+  dropOld(log, now - A.keep.ageMs)
+end
+
+-- When expire has to look at a log: at the time of its oldest entry, or of when a topic was seen to be idle.
+local function dueOf(log)
+  if log.oldest then return num(log.oldest) end
+  if not log.topic or log.followers > 0 then return nil end
+  return log.idle and num(log.idle) or '-inf'
+end
+
+local sessions, topics, removed = {}, {}, {}
+local fences = {}
+
+local SESSION = { 'pod', 'epoch', 'token', 'previous', 'attempt', 'watermark', 'acked', 'created', 'life', 'attached', 'detached',
+  'code', 'reason', 'base', 'first', 'fin', 'bytes', 'oldest' }
+local function session(id)
+  local known = sessions[id]
+  if known ~= nil then return known end
+  local f = call('HMGET', P .. 's:' .. id, unpack(SESSION))
+  if not f[1] then
+    sessions[id] = false
+    return false
+  end
+  local s = { id = id, pod = f[1], epoch = tonumber(f[2]), token = f[3], previous = f[4], attempt = tonumber(f[5]),
+    watermark = tonumber(f[6]), acked = tonumber(f[7]), created = f[8], life = tonumber(f[9]), attached = tonumber(f[10]),
+    detached = tonumber(f[11]), code = f[12], reason = f[13], cursors = {}, exists = true }
+  s.log = newLog('s:' .. id, f[14], tonumber(f[15]), tonumber(f[16]), tonumber(f[17]), tonumber(f[18]))
+  s.log.due0 = dueOf(s.log)
+  s.pod0, s.detached0 = s.pod, s.detached
+  sessions[id] = s
+  return s
+end
+local function topic(name, make)
+  local known = topics[name]
+  if known ~= nil and (known or not make) then return known end
+  local f = call('HMGET', P .. 't:' .. name, 'base', 'first', 'fin', 'bytes', 'oldest', 'followers', 'idle')
+  local t = false
+  if f[1] then
+    t = newLog('t:' .. name, f[1], tonumber(f[2]), tonumber(f[3]), tonumber(f[4]), tonumber(f[5]))
+    t.topic, t.followers, t.idle, t.exists = name, tonumber(f[6]), tonumber(f[7]), true
+    t.due0 = dueOf(t)
+  elseif make then
+    t = newLog('t:' .. name, newEpoch(), 1, 0, 0)
+    t.topic, t.followers, t.dirty = name, 0, true
+  end
+  topics[name] = t
+  return t
+end
+
+-- Cursors: offset and epoch of each subscription; false for none.
+local function cursor(s, name)
+  local known = s.cursors[name]
+  if known ~= nil then return known end
+  local text = call('HGET', P .. 'c:' .. s.id, name)
+  local c = false
+  if text then
+    local offset, epoch = string.match(text, '^(%d+) (.*)$')
+    c = { offset = tonumber(offset), epoch = epoch }
+  end
+  s.cursors[name] = c
+  return c
+end
+local function setCursor(s, name, c)
+  local before = cursor(s, name)
+  if not before and not c then return end
+  if not before or not c then
+    local t = topic(name, true)
+    t.followers = t.followers + (c and 1 or -1)
+    if c then t.idle = nil end
+    t.dirty = true
+  end
+  s.cursors[name] = c
+  s.cursorsDirty = s.cursorsDirty or {}
+  s.cursorsDirty[name] = true
+end
+
+local function latestOf(pod) return tonumber(call('HGET', P .. 'latest', pod) or '0') end
+local function expiryOf(s)
+  return (s.detached or math.max(s.attached, latestOf(s.pod))) + s.life
+end
+local function fence(s) fences[#fences + 1] = { s.pod, s.id, num(s.epoch) } end
+local function remove(s, by)
+  if s.pod ~= by then fence(s) end
+  for _, name in ipairs(call('HKEYS', P .. 'c:' .. s.id)) do cursor(s, name) end
+  for name, c in pairs(s.cursors) do
+    if c then
+      local t = topic(name, true)
+      t.followers = t.followers - 1
+      t.dirty = true
+    end
+  end
+  s.entriesLeft = s.log.fin0 - s.log.first0 + 1
+  sessions[s.id] = false
+  removed[#removed + 1] = s
+end
+local function move(s, pod)
+  if s.pod ~= pod then fence(s) end
+  s.epoch, s.pod, s.dirty = s.epoch + 1, pod, true
+end
+`;
+
+/** Writes what was changed, counts the commit, and wakes who waits for it. Defines `done(result)`, by which each script ends. */
+export const FLUSH = `
+local function flushLog(log, fields)
+  local key = P .. 'e:' .. log.key
+  local from = math.max(log.first, log.fin0 + 1)
+  if log.first > log.fin0 then
+    if log.fin0 >= log.first0 then call('DEL', key) end
+  elseif log.first > log.first0 then
+    call('LTRIM', key, log.first - log.first0, -1)
+  end
+  local chunk = {}
+  for offset = from, log.fin do
+    chunk[#chunk + 1] = log.pending[offset - log.fin0]
+    if #chunk == 500 then
+      call('RPUSH', key, unpack(chunk))
+      chunk = {}
+    end
+  end
+  if #chunk > 0 then call('RPUSH', key, unpack(chunk)) end
+  local due = dueOf(log)
+  if due ~= log.due0 then
+    if due then call('ZADD', P .. 'due', due, log.key) else call('ZREM', P .. 'due', log.key) end
+  end
+  meta.entries = meta.entries + (log.fin - log.first) - (log.fin0 - log.first0)
+  meta.bytes = meta.bytes + log.bytes - log.bytes0
+  for name, value in pairs({ base = log.base, first = num(log.first), fin = num(log.fin), bytes = num(log.bytes) }) do
+    fields[#fields + 1] = name
+    fields[#fields + 1] = value
+  end
+  fields[#fields + 1] = 'oldest'
+  fields[#fields + 1] = log.oldest and num(log.oldest) or ''
+end
+
+-- The sessions of a pod: by their life while they are attached, behind all of those while they are not.
+local function unplace(id, pod, detached)
+  local own = P .. 'own:' .. pod
+  call('ZREM', own, id)
+  if call('EXISTS', own) == 0 then call('SREM', P .. 'owners', pod) end
+  if detached then call('ZREM', P .. 'detached', id) end
+end
+local function place(s)
+  call('ZADD', P .. 'own:' .. s.pod, s.detached and '+inf' or num(s.life), s.id)
+  call('SADD', P .. 'owners', s.pod)
+  if s.detached then call('ZADD', P .. 'detached', num(s.detached + s.life), s.id) end
+end
+
+local function flushRemoved(s)
+  meta.sessions = meta.sessions - 1
+  meta.entries = meta.entries - s.entriesLeft
+  meta.bytes = meta.bytes - s.log.bytes0
+  call('DEL', P .. 's:' .. s.id, P .. 'e:s:' .. s.id, P .. 'c:' .. s.id)
+  if s.log.due0 then call('ZREM', P .. 'due', s.log.key) end
+  unplace(s.id, s.pod0, s.detached0)
+end
+
+local function flushSession(s)
+  if not s.exists then meta.sessions = meta.sessions + 1 end
+  local fields = { 'pod', s.pod, 'epoch', num(s.epoch), 'token', s.token, 'previous', s.previous or '', 'attempt', num(s.attempt),
+    'watermark', num(s.watermark), 'acked', num(s.acked), 'created', s.created, 'life', num(s.life), 'attached', num(s.attached),
+    'detached', s.detached and num(s.detached) or '' }
+  if s.code then for _, each in ipairs({ 'code', s.code, 'reason', s.reason }) do fields[#fields + 1] = each end end
+  if s.data then for _, each in ipairs({ 'data', s.data }) do fields[#fields + 1] = each end end
+  if s.request then for _, each in ipairs({ 'request', s.request }) do fields[#fields + 1] = each end end
+  flushLog(s.log, fields)
+  call('HSET', P .. 's:' .. s.id, unpack(fields))
+  if not s.exists or s.pod ~= s.pod0 or s.detached ~= s.detached0 then
+    if s.exists then unplace(s.id, s.pod0, s.detached0) end
+    place(s)
+  end
+end
+
+local function flushTopic(t)
+  if t.forgotten then
+    meta.topics = meta.topics - 1
+    meta.entries = meta.entries - (t.fin0 - t.first0 + 1)
+    meta.bytes = meta.bytes - t.bytes0
+    call('DEL', P .. 't:' .. t.topic, P .. 'e:' .. t.key)
+    call('ZREM', P .. 'due', t.key)
+    return
+  end
+  if not t.exists then meta.topics = meta.topics + 1 end
+  local fields = { 'followers', num(t.followers), 'idle', t.idle and num(t.idle) or '' }
+  flushLog(t, fields)
+  call('HSET', P .. 't:' .. t.topic, unpack(fields))
+end
+
+local function flushCursors(s)
+  for name in pairs(s.cursorsDirty) do
+    local c = s.cursors[name]
+    if c then call('HSET', P .. 'c:' .. s.id, name, num(c.offset) .. ' ' .. c.epoch)
+    else call('HDEL', P .. 'c:' .. s.id, name) end
+  end
+end
+
+local function done(result, writer)
+  local wrote = A.writes or #removed > 0
+  for _, s in ipairs(removed) do flushRemoved(s) end
+  for _, s in pairs(sessions) do
+    if s and s.dirty then
+      wrote = true
+      flushSession(s)
+      -- The pod that owns a session reads its stream. Nearly always that is the one that writes.
+      if s.pod ~= writer and s.log.fin > s.log.fin0 then
+        call('PUBLISH', P .. 'pod:' .. s.pod, A.me .. ' g ' .. num(s.log.fin) .. ' ' .. s.id)
+      end
+    end
+    if s and s.cursorsDirty then flushCursors(s) end
+  end
+  for _, t in pairs(topics) do
+    if t and t.dirty then
+      wrote = true
+      flushTopic(t)
+      if t.fin > t.fin0 then call('PUBLISH', P .. 'topic:' .. t.topic, A.me .. ' ' .. num(t.fin)) end
+    end
+  end
+  for _, f in ipairs(fences) do
+    call('PUBLISH', P .. 'pod:' .. f[1], A.me .. ' f ' .. f[3] .. ' ' .. f[2])
+  end
+  if wrote then meta.n, metaDirty = meta.n + 1, true end
+  if metaDirty then
+    local fields = {}
+    for _, name in ipairs(META) do
+      fields[#fields + 1] = name
+      fields[#fields + 1] = type(meta[name]) == 'number' and num(meta[name]) or meta[name]
+    end
+    call('HSET', P .. 'meta', unpack(fields))
+  end
+  return { meta.life, meta.n, result, fences }
+end
+`;

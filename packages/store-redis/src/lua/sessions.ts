@@ -1,0 +1,136 @@
+/** What a pod is told of a session that it has got: all of it but the entries. */
+const STATE = `
+local function stateOf(s)
+  local facts = call('HMGET', P .. 's:' .. s.id, 'request', 'data')
+  local subscriptions = {}
+  local all = call('HGETALL', P .. 'c:' .. s.id)
+  for i = 1, #all, 2 do
+    local offset, epoch = string.match(all[i + 1], '^(%d+) (.*)$')
+    local t = topic(all[i], true)
+    for _, each in ipairs({ all[i], epoch, tonumber(offset), t.fin }) do subscriptions[#subscriptions + 1] = each end
+  end
+  return { s.id, s.epoch, s.watermark, epochOf(s.log), s.log.fin, s.acked, s.created, s.request or facts[1], facts[2],
+    s.code or false, s.reason or false, subscriptions }
+end
+`;
+
+/** Argument: a new session. Returns its state, or 'exists'. */
+export const CREATE = `${STATE}
+local a = A.session
+if session(a.id) then return done('exists') end
+local s = { id = a.id, pod = a.pod, epoch = 1, token = a.token, attempt = 0, watermark = 0, acked = 0, created = num(a.nowMs), life = a.lifeMs,
+  attached = a.nowMs, request = a.request, cursors = {}, dirty = true }
+s.log = newLog('s:' .. a.id, newEpoch(), 1, 0, 0)
+sessions[a.id] = s
+return done(stateOf(s), a.pod)
+`;
+
+/**
+ * Argument: a claim. Returns the state of the session or the refusal. What is compared are hashes of random tokens, so the time that it takes
+ * tells nothing that helps to guess one.
+ */
+export const ATTACH = `${STATE}
+local a = A.claim
+local s = session(a.id)
+if not s or expiryOf(s) < a.nowMs then return done('unknown') end
+if a.presented == '' or (s.token ~= a.presented and s.previous ~= a.presented) then return done('refused') end
+if a.attempt <= s.attempt then return done('late') end
+s.token, s.previous, s.attempt, s.attached, s.detached = a.next, a.presented, a.attempt, a.nowMs, nil
+move(s, a.pod)
+return done(stateOf(s), a.pod)
+`;
+
+/** Arguments: pod and untilMs. */
+export const LEASE = `
+call('ZADD', P .. 'leases', num(A.untilMs), A.pod)
+call('HSET', P .. 'latest', A.pod, num(math.max(A.untilMs, latestOf(A.pod))))
+return done(1, A.pod)
+`;
+
+/** Arguments: pod, nowMs and limit. Returns the states of the sessions that were taken. */
+export const ADOPT = `${STATE}
+local PAGE = 100
+local states = {}
+local function adoptFrom(pod)
+  local skipped = 0
+  while #states < A.limit do
+    local ids = call('ZRANGE', P .. 'own:' .. pod, skipped, skipped + PAGE - 1)
+    if #ids == 0 then return end
+    skipped = skipped + #ids
+    for _, id in ipairs(ids) do
+      if #states >= A.limit then return end
+      local s = session(id)
+      if expiryOf(s) >= A.nowMs then
+        s.detached = s.detached or A.nowMs
+        move(s, A.pod)
+        states[#states + 1] = stateOf(s)
+      end
+    end
+  end
+end
+for _, pod in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. num(A.nowMs))) do
+  if pod ~= A.pod then adoptFrom(pod) end
+end
+return done(states, A.pod)
+`;
+
+/**
+ * Arguments: nowMs and limit. Returns the ids of the sessions that were ended. What is left of old entries and idle topics beyond some thousand
+ * streams is found by the next call.
+ */
+export const EXPIRE = `
+local STREAMS = 1000
+local expired = {}
+local function endIfOver(id)
+  local s = session(id)
+  if not s or expiryOf(s) >= A.nowMs then return end
+  remove(s)
+  expired[#expired + 1] = id
+end
+for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'detached', '-inf', '(' .. num(A.nowMs), 'LIMIT', 0, A.limit)) do endIfOver(id) end
+-- While the lease of a pod runs, or has run out a shorter time ago than they live, none of its attached sessions is over.
+local owners = call('SMEMBERS', P .. 'owners')
+for _, pod in ipairs(owners) do
+  local since = A.nowMs - latestOf(pod)
+  if since > 0 and #expired < A.limit then
+    for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'own:' .. pod, '-inf', '(' .. num(since))) do
+      if #expired >= A.limit then break end
+      endIfOver(id)
+    end
+  end
+end
+
+local limit = A.nowMs - A.keep.ageMs
+for _, key in ipairs(call('ZRANGEBYSCORE', P .. 'due', '-inf', '(' .. num(limit), 'LIMIT', 0, STREAMS)) do
+  local name = string.sub(key, 3)
+  if string.sub(key, 1, 2) == 's:' then
+    local s = session(name)
+    if s then
+      dropOld(s.log, limit)
+      s.dirty = true
+    end
+  else
+    local t = topic(name, true)
+    dropOld(t, limit)
+    t.dirty = true
+    if not t.oldest and t.followers == 0 then
+      if not t.idle then t.idle = A.nowMs elseif t.idle < limit then t.forgotten = true end
+    end
+  end
+end
+-- A topic that has lost its last entry or follower just now.
+for _, t in pairs(topics) do
+  if t and not t.oldest and t.followers == 0 and not t.idle then t.idle, t.dirty = A.nowMs, true end
+end
+
+local result = done(expired)
+local owning = {}
+for _, pod in ipairs(call('SMEMBERS', P .. 'owners')) do owning[pod] = true end
+for _, pod in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. num(limit))) do
+  if not owning[pod] and latestOf(pod) < limit then
+    call('ZREM', P .. 'leases', pod)
+    call('HDEL', P .. 'latest', pod)
+  end
+end
+return result
+`;

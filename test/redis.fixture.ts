@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, type RunningProcess, startProcess } from '@holdfast/testing';
+
+/** A real server in a directory of its own, which keeps nothing on disk unless its flags say so. */
+export class RedisServer implements AsyncDisposable {
+  readonly port: number;
+  readonly url: string;
+  readonly #directory = mkdtempSync(join(tmpdir(), 'holdfast-redis-'));
+  readonly #flags: readonly string[];
+  #process!: RunningProcess;
+
+  private constructor(port: number, flags: readonly string[]) {
+    this.port = port;
+    this.url = `redis://127.0.0.1:${port}`;
+    this.#flags = flags;
+  }
+
+  static async start(flags: readonly string[] = []): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), flags);
+    await server.#start();
+    return server;
+  }
+
+  /** SIGSTOP: nothing is answered, and connections stay. */
+  pause(): void {
+    this.#process.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process.kill('SIGCONT');
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    this.#process.kill(signal);
+    await this.#process.exited;
+  }
+
+  /** Starts it again on the same port, with what it kept on disk. */
+  async restart(signal?: NodeJS.Signals): Promise<void> {
+    await this.stop(signal);
+    await this.#start();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill('SIGCONT');
+    await this.stop();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async #start(): Promise<void> {
+    this.#process = await startProcess({
+      command: 'redis-server',
+      args: ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#directory, '--save', '', ...this.#flags],
+      ready: /Ready to accept connections/,
+    });
+  }
+}
