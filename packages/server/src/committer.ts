@@ -117,13 +117,7 @@ export class Committer {
   /** Runs when no batch is under way; the next batch waits for it, and for what follows at once when it resolves. */
   between<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      this.#between.push(async () => {
-        try {
-          resolve(await work());
-        } catch (error) {
-          reject(error);
-        }
-      });
+      this.#between.push(() => work().then(resolve, reject));
       this.#schedule();
     });
   }

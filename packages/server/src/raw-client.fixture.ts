@@ -32,6 +32,9 @@ export interface Ticket {
 /** A client that has a session. */
 export type Attached = RawClient & { readonly ticket: Ticket };
 
+/** The frame of a type, also where the union has one member for two types. */
+type Heard<T extends FrameType> = Frame extends infer F ? (F extends { type: infer U } ? (T extends U ? F : never) : never) : never;
+
 let attempts = 0;
 
 /** One transport of a client that does exactly what a test tells it, frame by frame. */
@@ -118,10 +121,10 @@ export class RawClient {
   }
 
   /** The next frame of this type; those of other types before it are skipped. */
-  async hear<T extends FrameType>(type: T): Promise<FrameOf<T>> {
+  async hear<T extends FrameType>(type: T): Promise<Heard<T>> {
     for (;;) {
       const frame = this.#heard.shift();
-      if (frame?.type === type) return frame as FrameOf<T>;
+      if (frame?.type === type) return frame as Heard<T>;
       if (frame) continue;
       if (this.#isClosed) throw new Error(`closed with ${this.#isClosed.code} ${this.#isClosed.reason}, no ${type}`);
       await new Promise<void>((resolve) => (this.#wake = resolve));
@@ -146,4 +149,4 @@ export class RawClient {
   }
 }
 
-export const textOf = (frame: FrameOf<'m' | 't' | 'v'>): string => Buffer.from(frame.data as Uint8Array).toString();
+export const textOf = (frame: Heard<'m' | 't' | 'v'>): string => Buffer.from(frame.data as Uint8Array).toString();

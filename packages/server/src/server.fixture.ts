@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket as NetSocket } from 'node:net';
 import { VirtualClock } from '@holdfast/testing';
 import { onTestFinished } from 'vitest';
@@ -11,6 +11,7 @@ import type { Socket } from './socket.js';
 /** A server on a free port of this machine that is gone when the test is over. */
 export interface Served {
   readonly wss: WebSocketServer;
+  readonly http: Server;
   readonly url: string;
   readonly port: number;
   /** The server's ends of all connections there were. */
@@ -27,14 +28,14 @@ export async function serve(options: Partial<ServerOptions> = {}): Promise<Serve
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   onTestFinished(async () => {
-    for (const client of wss.clients) client.terminate();
-    http.closeAllConnections();
+    for (const connection of connections) connection.destroy();
     http.close();
     await new Promise<void>((resolve) => wss.close(() => resolve()));
   });
   const { port } = http.address() as AddressInfo;
   return {
     wss,
+    http,
     port,
     connections,
     url: `ws://127.0.0.1:${port}/`,

@@ -35,7 +35,10 @@ class FakeWs extends EventEmitter {
   closedWith: unknown[] | undefined;
   terminated = false;
 
-  constructor(readonly socket: SlowSocket) {
+  constructor(
+    readonly socket: SlowSocket,
+    readonly extensions: string,
+  ) {
     super();
   }
 
@@ -56,10 +59,10 @@ class FakeWs extends EventEmitter {
   }
 }
 
-function setUp() {
+function setUp(extensions = '') {
   const clock = new VirtualClock({ startMs: 1_000 });
   const socket = new SlowSocket();
-  const ws = new FakeWs(socket);
+  const ws = new FakeWs(socket, extensions);
   const transport = new WsTransport(ws as unknown as WebSocket, socket, serverClock(clock));
   const heard: string[] = [];
   transport.onWritable = () => heard.push('writable');
@@ -74,9 +77,9 @@ function setUp() {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('a write', () => {
+describe.each(['', 'permessage-deflate'])('a write, with the extension %j,', (extensions) => {
   test('is watched from when it begins until the network has taken it', async () => {
-    const { clock, socket, transport, send } = setUp();
+    const { clock, socket, transport, send } = setUp(extensions);
     expect(transport.stalledSinceMs).toBe(Infinity);
     send('a');
     clock.advance(500);
@@ -87,7 +90,7 @@ describe('a write', () => {
   });
 
   test('behind another is watched when that has been taken', async () => {
-    const { clock, socket, transport, send } = setUp();
+    const { clock, socket, transport, send } = setUp(extensions);
     send('a');
     send('b');
     clock.advance(500);
@@ -103,7 +106,7 @@ describe('a write', () => {
   });
 
   test('that the system takes bit by bit is not stalled', () => {
-    const { clock, socket, transport, send } = setUp();
+    const { clock, socket, transport, send } = setUp(extensions);
     send('a long one');
     for (const queued of [1_000, 800, 600]) {
       socket._handle.writeQueueSize = queued;
@@ -129,15 +132,31 @@ test('a transport takes no more above its high water, and tells when it does aga
 
 test('what is sent between two flushes goes out as one write', async () => {
   const { socket, transport } = setUp();
-  const writes: unknown[] = [];
-  socket._writev = (chunks, done) => {
-    writes.push(chunks.length);
+  const writes: string[] = [];
+  socket._write = (chunk: Buffer, _encoding, done) => {
+    writes.push(chunk.toString('latin1'));
     done();
   };
   for (const text of ['a', 'b', 'c']) transport.send(text, false);
+  expect(transport.bufferedBytes).toBe(9);
   transport.flush();
   await turn();
-  expect(writes).toEqual([3]);
+  expect(writes).toEqual(['\x81\x01a\x81\x01b\x81\x01c']);
+});
+
+test('nothing is written behind a close frame', async () => {
+  const { socket, ws, transport } = setUp();
+  let writes = 0;
+  socket._write = (_chunk, _encoding, done) => {
+    writes++;
+    done();
+  };
+  ws.readyState = WebSocket.CLOSING;
+  transport.send('late', false);
+  transport.flush();
+  await turn();
+  expect(writes).toBe(0);
+  expect(transport.bufferedBytes).toBe(0);
 });
 
 describe('a transport that is closed', () => {
