@@ -194,7 +194,7 @@ describe('a client whose server breaks the protocol', () => {
     const client = new TestClient().open();
     client.session.send(text('a'), 0);
     client.hear(1, m(1));
-    client.out;
+    client.skip();
     const before = client.session.statistics;
     if (typeof frame === 'string') client.session.handleData(1, frame, false, 0);
     else client.hear(1, frame);
@@ -283,7 +283,7 @@ describe('a client that closes', () => {
   it('still takes what the server sends until then', () => {
     const client = new TestClient().open();
     client.session.close(1000, '', 0);
-    client.out;
+    client.skip();
     client.hear(1, m(1));
     client.hear(1, { type: 'drain', afterMs: 1, withinMs: 0 });
     expect(client.out).toEqual(['message /1']);
@@ -293,7 +293,7 @@ describe('a client that closes', () => {
     const client = new TestClient().open();
     client.session.send(text('a'), 0);
     client.session.close(3_000, 'done', 0);
-    client.out;
+    client.skip();
     client.hear(1, { type: 'bye', code: 4_000, reason: 'mine' });
     expect(client.out).toEqual(['1> hangup 1000', 'close 4000 mine false']);
   });
@@ -301,7 +301,7 @@ describe('a client that closes', () => {
   it('is as clean when the server closed at the same time and has taken everything', () => {
     const client = new TestClient().open();
     client.session.close(3_000, 'done', 0);
-    client.out;
+    client.skip();
     client.hear(1, { type: 'bye', code: 4_000, reason: 'mine' });
     expect(client.out.at(-1)).toBe('close 3000 done true');
   });
@@ -315,7 +315,7 @@ describe('a client that closes', () => {
   it('waits no longer than its limit, whatever the network does', () => {
     const client = new TestClient().open();
     client.session.close(3_000, 'done', 0);
-    client.out;
+    client.skip();
     client.pass(60_000);
     expect(client.out.at(-1)).toBe('close 1006  false');
     const offline = new TestClient().open();
@@ -347,7 +347,7 @@ describe('a client that closes', () => {
     busy.session.send(text('b'), 0);
     busy.session.close(3_000, 'done', 0);
     busy.cut();
-    busy.out;
+    busy.skip();
     const policy = { ...busyPolicy, window: { messages: 1, bytes: 100 } };
     busy.hear(2, {
       type: 'resumed',
@@ -362,7 +362,7 @@ describe('a client that closes', () => {
     const client = new TestClient().open();
     client.session.close(3_000, 'done', 0);
     client.cut();
-    client.out;
+    client.skip();
     client.session.handleLost(2, CLOSE.expired, 'HF_EXPIRED', client.nowMs);
     expect(client.out.at(-1)).toBe('close 3000 done true');
   });
@@ -372,7 +372,7 @@ describe('a client that closes', () => {
     client.session.send(text('a'), 0);
     client.session.close(3_000, 'done', 0);
     client.cut();
-    client.out;
+    client.skip();
     client.session.handleLost(2, CLOSE.expired, 'HF_EXPIRED', client.nowMs);
     expect(client.out.at(-1)).toBe('close 4502 HF_EXPIRED false');
   });
@@ -411,6 +411,17 @@ describe('a client that changes its transport', () => {
     expect(client.session.statistics).toMatchObject({ duplicates: 2, received: 3 });
   });
 
+  it('does not give up a session that has a transport because it cannot move', () => {
+    const client = new TestClient({ maxAttempts: 2 }).open();
+    client.hear(1, { type: 'drain', afterMs: 0, withinMs: 0 });
+    for (let transport = 2; transport < 6; transport++) {
+      client.pass(client.session.dueMs - client.nowMs);
+      client.session.handleLost(transport, 1006, '', client.nowMs);
+      client.hear(1, { type: 'ping', stamp: 1, ack: 0 });
+    }
+    expect(client.session.state).toBe('open');
+  });
+
   it('forgets older wishes to move', () => {
     const client = new TestClient().open();
     for (const afterMs of [0, 700]) client.hear(1, { type: 'drain', afterMs, withinMs: 0 });
@@ -418,7 +429,7 @@ describe('a client that changes its transport', () => {
     client.session.handleOpen(2, true, 0);
     client.hear(1, { type: 'drain', afterMs: 700, withinMs: 0 });
     client.resumed();
-    client.out;
+    client.skip();
     client.pass(1_500);
     expect(client.out).toEqual([]);
   });
@@ -428,7 +439,7 @@ describe('a client that changes its transport', () => {
     client.hear(1, { type: 'drain', afterMs: 0, withinMs: 0 });
     client.session.handleTimeout(0);
     client.session.handleOpen(2, true, 0);
-    client.out;
+    client.skip();
     client.session.handleLost(1, CLOSE.fenced, 'HF_FENCED', 5);
     expect([client.out, client.session.state]).toEqual([[], 'open']);
     client.resumed();
@@ -441,7 +452,7 @@ describe('a client that changes its transport', () => {
     client.session.handleTimeout(0);
     client.session.handleOpen(2, true, 0);
     client.session.handleLost(1, CLOSE.fenced, 'HF_FENCED', 5);
-    client.out;
+    client.skip();
     client.session.handleLost(2, 1006, '', 10);
     expect([client.out, client.session.state]).toEqual([['recovering 1006 '.trimEnd()], 'recovering']);
     client.pass(1_000);
@@ -482,7 +493,7 @@ describe('a client whose page is hidden or whose network changes', () => {
     for (const hint of ['online', 'visible', 'woken'] as const) {
       const client = new TestClient().open();
       client.session.handleHint('hidden', 0);
-      client.out;
+      client.skip();
       client.nowMs = 100;
       client.session.handleHint(hint, 100);
       client.session.handleHint(hint, 100);
@@ -505,7 +516,7 @@ describe('a client whose page is hidden or whose network changes', () => {
   it('says nothing on a transport that it has just given up', () => {
     const client = new TestClient().open();
     client.hear(1, m(1));
-    client.out;
+    client.skip();
     // The ack and the verdict on the silence are due in the same late timer.
     for (const nowMs of [3_960, 9_000, 18_000, 30_000]) {
       client.nowMs = nowMs;

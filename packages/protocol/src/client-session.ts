@@ -267,7 +267,8 @@ export class ClientSession {
     if (spare) return this.#believe(spare);
     const verdict = verdictOf(code);
     if (verdict === 'anew' || verdict === 'never') return this.#refused(code, reason);
-    if (this.#dialer.failuresInARow >= this.#options.maxAttempts) {
+    // While the transport of now works, trying to move to another costs nothing.
+    if (!this.#traffic.link && this.#dialer.failuresInARow >= this.#options.maxAttempts) {
       this.#outputs.push({
         type: 'error',
         error: errors.UNREACHABLE,
@@ -326,7 +327,9 @@ export class ClientSession {
   }
 
   #linkOf(transport: TransportId): Link | undefined {
-    return [this.#traffic.link, this.#connector.candidate].find((link) => link?.id === transport);
+    const { link } = this.#traffic;
+    const { candidate } = this.#connector;
+    return link?.id === transport ? link : candidate?.id === transport ? candidate : undefined;
   }
 
   // ------------------------------------------------------------------------------------------------------------- frames

@@ -76,7 +76,7 @@ describe('Liveness', () => {
             expect(pulse, `blocked from ${startMs} ms`).not.toBe('dead');
             if (pulse === 'ping') answers.push(nowMs + rttMs);
           }
-          while (answers.length > 0 && (answers[0] as number) <= nowMs) {
+          while ((answers.at(0) ?? Infinity) <= nowMs) {
             answers.shift();
             liveness.heard(nowMs);
           }

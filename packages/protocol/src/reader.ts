@@ -178,8 +178,13 @@ export class Reader {
       this.#sent = slice.first - 1;
       this.#acked = this.#sent;
       yield { do: 'gap', from: 0, to: this.#sent };
-    } else if (slice.epoch !== this.#epoch) return yield { do: 'reattach' };
-    else if (this.isUntouched && this.#sent > slice.end) return yield { do: 'refuse' };
+    } else if (slice.epoch !== this.#epoch) {
+      yield { do: 'reattach' };
+      return;
+    } else if (this.isUntouched && this.#sent > slice.end) {
+      yield { do: 'refuse' };
+      return;
+    }
     this.grown(slice.end);
     if (slice.first > this.#sent + 1) {
       const from = this.#sent + 1;

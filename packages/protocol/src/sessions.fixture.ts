@@ -61,6 +61,12 @@ class Machine<O extends Output, S extends { poll(): O | undefined }> {
     return this.outputs.splice(0).map(brief);
   }
 
+  /** Forgets what came out. */
+  skip(): void {
+    this.collect();
+    this.outputs = [];
+  }
+
   /** The last frame of a type that went out. */
   said<T extends FrameType>(type: T): FrameOf<T> {
     this.collect();
@@ -101,9 +107,7 @@ export class TestClient extends Machine<ClientOutput, ClientSession> {
       type: 'welcome',
       body: { session: 's1', token: 'k1', epoch: 'e1', pod: 'p1', policy: { ...DEFAULT_POLICY, ...policy } },
     });
-    this.outputs = [];
-    this.collect();
-    this.outputs = [];
+    this.skip();
     return this;
   }
 
@@ -127,9 +131,7 @@ export class TestClient extends Machine<ClientOutput, ClientSession> {
   }
 
   resumed(change: Partial<ResumedBody> = {}, transport: TransportId = 2): void {
-    this.outputs = [];
-    this.collect();
-    this.outputs = [];
+    this.skip();
     const policy = DEFAULT_POLICY;
     const rest = { token: 'k2', epoch: 'e1', pod: 'p2', received: 0, offset: 0, end: 0, topics: [] };
     this.hear(transport, { type: 'resumed', body: { policy, ...rest, ...change } });
@@ -173,8 +175,7 @@ export class TestServer extends Machine<ServerOutput, ServerSession> {
   /** Welcomes a client on transport 1. */
   open(window = { messages: 100, bytes: 100_000 }): this {
     this.session.welcome(1, window, 'k1', this.nowMs);
-    this.collect();
-    this.outputs = [];
+    this.skip();
     return this;
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { agreementOf, offerOf } from './subprotocol.js';
 
 /** A server that knows no holdfast and takes the first offer, as many do. */
-const first = (protocols: readonly string[]): string => protocols[0] as string;
+const first = ([protocol = '']: readonly string[]): string => protocol;
 
 describe('offerOf', () => {
   it('offers what the application asked for, and then the same over holdfast', () => {

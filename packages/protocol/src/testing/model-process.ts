@@ -40,7 +40,7 @@ export class ModelProcess {
     this.#spins = this.#spinMs === nowMs ? this.#spins + 1 : 0;
     this.#spinMs = nowMs;
     if (this.#spins > SPIN_LIMIT) throw new Error(`a busy loop at ${nowMs} ms`);
-    for (const machine of [...this.machines]) if (machine.dueMs <= nowMs) machine.handleTimeout(nowMs);
+    for (const machine of this.machines) if (machine.dueMs <= nowMs) machine.handleTimeout(nowMs);
     this.#flush();
   }
 

@@ -28,19 +28,19 @@ const talk = (pair: Pair, from: number, to: number): void => {
     pair.drive(3);
   }
 };
-const expectAll = (pair: Pair, n: number): void => {
-  expect(handled(pair)).toEqual(upTo(n));
-  expect(texts(pair)).toEqual(upTo(n));
-  expect(pair.judge.problems).toEqual([]);
-  expect(pair.client.statistics.missing).toBe(0);
+/** What has become of the messages of both ends. */
+const accountOf = (pair: Pair) => {
+  const { missing } = pair.client.statistics;
+  return { handled: handled(pair), received: texts(pair), problems: pair.judge.problems, missing };
 };
+const complete = (n: number) => ({ handled: upTo(n), received: upTo(n), problems: [], missing: 0 });
 
 describe('a session', () => {
   it('carries messages both ways', () => {
     const pair = open();
     talk(pair, 1, 100);
     pair.drive(200);
-    expectAll(pair, 100);
+    expect(accountOf(pair)).toEqual(complete(100));
     expect(pair.client.statistics).toMatchObject({ sent: 100, resent: 0, received: 100, duplicates: 0, transports: 1 });
   });
 
@@ -61,7 +61,7 @@ describe('a resume', () => {
     expect(pair.eventsOf('recovered')).toEqual([{ type: 'recovered', replayed: 0 }]);
     talk(pair, 1, 5);
     pair.driveUntil(isRecovered(pair), 1_000);
-    expectAll(pair, 5);
+    expect(accountOf(pair)).toEqual(complete(5));
   });
 
   it('works after an idle hour', () => {
@@ -74,7 +74,7 @@ describe('a resume', () => {
     expect(pair.eventsOf('recovered')).toEqual([{ type: 'recovered', replayed: 3 }]);
     for (let n = 6; n <= 8; n++) pair.send(`${n}`);
     pair.driveUntil(isRecovered(pair), 1_000);
-    expectAll(pair, 8);
+    expect(accountOf(pair)).toEqual(complete(8));
   });
 
   it('works twice in a row, and a third time', () => {
@@ -84,7 +84,7 @@ describe('a resume', () => {
       pair.link?.cut();
       pair.driveUntil(isRecovered(pair), 10_000);
     }
-    expectAll(pair, 15);
+    expect(accountOf(pair)).toEqual(complete(15));
     expect(told(pair)).toEqual(['recovering', 'recovered', 'recovering', 'recovered', 'recovering', 'recovered']);
   });
 
@@ -99,7 +99,7 @@ describe('a resume', () => {
     }
     talk(pair, 6, 9);
     pair.driveUntil(isRecovered(pair), 60_000);
-    expectAll(pair, 9);
+    expect(accountOf(pair)).toEqual(complete(9));
   });
 
   it('works when the client is back before the server has noticed', () => {
@@ -112,7 +112,7 @@ describe('a resume', () => {
     }
     expect(pair.server?.state).toBe('attached');
     pair.driveUntil(isRecovered(pair), 2_500);
-    expectAll(pair, 9);
+    expect(accountOf(pair)).toEqual(complete(9));
   });
 
   it('works when the client is back at another pod before the one that it left has noticed', () => {
@@ -126,7 +126,7 @@ describe('a resume', () => {
     expect(pair.pod).not.toBe(before);
     for (let n = 6; n <= 9; n++) pair.serverSend(`${n}`);
     pair.drive(10_000);
-    expectAll(pair, 9);
+    expect(accountOf(pair)).toEqual(complete(9));
   });
 
   it('works when its answer is lost, with the same token once more', () => {
@@ -140,7 +140,7 @@ describe('a resume', () => {
     pair.driveUntil(isRecovered(pair), 10_000);
     talk(pair, 6, 8);
     pair.drive(200);
-    expectAll(pair, 8);
+    expect(accountOf(pair)).toEqual(complete(8));
   });
 
   it('goes on where the replay was cut in the middle, and counts every message once', () => {
@@ -170,7 +170,7 @@ describe('a resume', () => {
     expect(pair.session?.fence).toBe(fence);
     talk(pair, 4, 6);
     pair.drive(200);
-    expectAll(pair, 6);
+    expect(accountOf(pair)).toEqual(complete(6));
     expect(told(pair)).toEqual(['recovering', 'recovered']);
   });
 });
@@ -189,7 +189,7 @@ describe('a half-open connection', () => {
       pair.driveUntil(() => server?.state === 'detached', 5_000);
       pair.driveUntil(() => client.state === 'recovering', sinceMs + 5_000 - pair.nowMs);
       pair.driveUntil(isRecovered(pair), 5_000);
-      expectAll(pair, 3);
+      expect(accountOf(pair)).toEqual(complete(3));
     },
   );
 
@@ -200,7 +200,7 @@ describe('a half-open connection', () => {
     pair.send('4');
     pair.serverSend('4');
     pair.driveUntil(isRecovered(pair), 10_000);
-    expectAll(pair, 4);
+    expect(accountOf(pair)).toEqual(complete(4));
   });
 
   it('is found while messages are being sent into it', () => {
@@ -273,7 +273,7 @@ describe('a drain', () => {
     talk(pair, 11, 200);
     pair.driveUntil(() => before?.isAlive === false, 10_000);
     pair.driveUntil(isRecovered(pair), 1_000);
-    expectAll(pair, 200);
+    expect(accountOf(pair)).toEqual(complete(200));
     expect(told(pair)).toEqual(['moved']);
     expect(pair.client.pod).toBe(pair.pod?.name);
   });
@@ -287,7 +287,7 @@ describe('a drain', () => {
       pair.drive(2_000);
     }
     pair.driveUntil(isRecovered(pair), 1_000);
-    expectAll(pair, 80);
+    expect(accountOf(pair)).toEqual(complete(80));
     expect(pair.client.statistics).toMatchObject({ moves: 4, recoveries: 0, transports: 5 });
   });
 
@@ -300,7 +300,7 @@ describe('a drain', () => {
     talk(pair, 4, 6);
     pair.addPod();
     pair.driveUntil(isRecovered(pair), 60_000);
-    expectAll(pair, 6);
+    expect(accountOf(pair)).toEqual(complete(6));
   });
 });
 
@@ -315,7 +315,7 @@ describe('a pod that crashes', () => {
     pair.pod?.crash({ silently });
     for (let n = 2; n <= 50; n++) pair.serverSend(`${n}`);
     pair.driveUntil(isRecovered(pair), 20_000);
-    expectAll(pair, 50);
+    expect(accountOf(pair)).toEqual(complete(50));
     const redelivered = pair.pods.flatMap(({ delivered }) => delivered).filter((message) => message.redelivered);
     expect(redelivered.length).toBeGreaterThan(0);
   });
@@ -328,7 +328,7 @@ describe('a pod that crashes', () => {
       pair.pod?.crash();
     }
     pair.driveUntil(isRecovered(pair), 60_000);
-    expectAll(pair, 50);
+    expect(accountOf(pair)).toEqual(complete(50));
   });
 });
 
@@ -473,6 +473,6 @@ describe('windows', () => {
       pair.serverSend(`${n}`);
     }
     pair.driveUntil(isRecovered(pair), 60_000);
-    expectAll(pair, 300);
+    expect(accountOf(pair)).toEqual(complete(300));
   });
 });
