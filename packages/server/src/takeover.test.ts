@@ -324,6 +324,6 @@ describe('a session whose life is over', () => {
   test('does not end before', async () => {
     const { url, clock, client } = await away();
     await clock.advanceAsync(59_000);
-    await RawClient.resume(url, client.ticket);
+    expect((await RawClient.resume(url, client.ticket)).resumed.received).toBe(0);
   });
 });

@@ -110,8 +110,21 @@ export class Upgrades {
     attempt.admitted = admitted;
     attempt.abandoned = () => admitted.over();
     attempt.socket.once('close', attempt.abandoned);
-    const denied = await verify(info, this.#options.verifyClient);
-    return denied && { error: errors.UNAUTHORIZED, ...denied };
+    return this.#inTime(verify(info, this.#options.verifyClient));
+  }
+
+  /** A check of the application that is not answered in time is as good as refused: a socket that waits is not read. */
+  async #inTime(verifying: Promise<HttpRefusal | undefined>): Promise<Judgement | undefined> {
+    const { clock, handshakeMs } = this.#sessionOptions;
+    let timer: unknown;
+    const late = new Promise<Judgement>((resolve) => {
+      timer = clock.setTimeout(() => resolve({ error: errors.HANDSHAKE, status: 503 }), handshakeMs);
+    });
+    try {
+      return await Promise.race([verifying.then((denied) => denied && { error: errors.UNAUTHORIZED, ...denied }), late]);
+    } finally {
+      clock.clearTimeout(timer);
+    }
   }
 
   #mayTurnAway(request: IncomingMessage): boolean {

@@ -1,0 +1,168 @@
+import { once } from 'node:events';
+import { MemoryStore } from '@holdfast/store';
+import { until, VirtualClock } from '@holdfast/testing';
+import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { FaultyStore } from './faulty-store.fixture.js';
+import type { ServerOptions } from './options.js';
+import { RawClient, type Attached } from './raw-client.fixture.js';
+import { serve, serverClock } from './server.fixture.js';
+
+async function twoPods(options: Partial<ServerOptions> = {}) {
+  const clock = new VirtualClock({ startMs: 1_750_000_000_000 });
+  const memory = new MemoryStore();
+  const store = new FaultyStore(memory);
+  const policy = { pingMs: 1_000_000, deadMs: 2_000_000 };
+  const a = await serve({ store, pod: 'a', clock: serverClock(clock), policy, ...options });
+  const b = await serve({ store: memory, pod: 'b', clock: serverClock(clock), policy, ...options });
+  return { clock, memory, store, a, b };
+}
+
+/** What a client of ours does when it is asked to move. */
+async function move(client: Attached, url: string): Promise<Attached> {
+  await client.hear('drain');
+  return RawClient.resume(url, client.ticket);
+}
+
+test('every session attaches elsewhere before it is let go', async () => {
+  const { clock, a, b } = await twoPods();
+  const clients = await Promise.all(Array.from({ length: 5 }, () => RawClient.begin(a.url)));
+  const draining = a.wss.drain();
+  expect(a.wss.health).toMatchObject({ ready: false, draining: true });
+  await clock.advanceAsync(0);
+  for (const client of clients) {
+    const moved = await move(client, b.url);
+    expect((await client.closed).code).toBe(4501);
+    moved.say({ type: 'ping', stamp: 1, ack: 0 });
+    await moved.hear('pong');
+  }
+  await clock.advanceAsync(100);
+  expect(await draining).toMatchObject({ asked: 5, moved: 5, cut: 0, tookMs: 50 });
+  expect(a.wss.health).toMatchObject({ sessions: 0, attached: 0 });
+  expect(b.wss.health).toMatchObject({ attached: 5 });
+});
+
+test('sessions are asked at a capped rate, each at a moment of its own', async () => {
+  const { clock, a, b } = await twoPods();
+  const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.begin(a.url)));
+  const draining = a.wss.drain({ movesPerSecond: 5, deadlineMs: 1_000 });
+  await clock.advanceAsync(0);
+  const asked = await Promise.all(clients.map((client) => client.hear('drain')));
+  expect(asked.map(({ afterMs }) => afterMs)).toEqual([0, 200, 400, 600, 800, 1_000, 1_200, 1_400, 1_600, 1_800]);
+  expect(new Set(asked.map(({ withinMs }) => withinMs))).toEqual(new Set([200]));
+  expect(b.wss.clients.size).toBe(0);
+  await clock.advanceAsync(1_100);
+  expect(await draining).toMatchObject({ asked: 10, moved: 0, cut: 10 });
+});
+
+test('who has not moved at the deadline is cut with 1012 and comes back elsewhere to all that was sent', async () => {
+  const { clock, a, b } = await twoPods();
+  const opened = a.nextSocket();
+  const client = await RawClient.begin(a.url);
+  const socket = await opened;
+  const draining = a.wss.drain({ deadlineMs: 2_000 });
+  await clock.advanceAsync(1_900);
+  socket.send('until the end');
+  await client.texts(1);
+  await clock.advanceAsync(200);
+  expect(await client.closed).toMatchObject({ code: 1012 });
+  expect(await draining).toMatchObject({ asked: 1, moved: 0, cut: 1 });
+  const back = await RawClient.resume(b.url, client.ticket);
+  expect(await back.texts(1)).toEqual(['until the end']);
+});
+
+test('nobody new is taken once clients are sent elsewhere, and until then everybody is', async () => {
+  const { clock, a } = await twoPods();
+  const draining = a.wss.drain({ propagationMs: 5_000, deadlineMs: 10_000 });
+  expect(a.wss.health.ready).toBe(false);
+  await clock.advanceAsync(4_900);
+  const client = await RawClient.begin(a.url);
+  await clock.advanceAsync(200);
+  await client.hear('drain');
+  const late = await RawClient.connect(a.url);
+  expect(await late.closed).toEqual({ code: 1013, reason: 'HF_BUSY retry=100' });
+  client.drop();
+  await until(() => a.wss.health.attached === 0);
+  await clock.advanceAsync(100);
+  expect(await draining).toMatchObject({ asked: 1, cut: 0 });
+});
+
+test('a plain client is told with 1012 when its step comes', async () => {
+  const { clock, a } = await twoPods();
+  const plain = [new WebSocket(a.url), new WebSocket(a.url)];
+  const codes: number[] = [];
+  for (const client of plain) {
+    await once(client, 'open');
+    client.on('close', (code) => codes.push(code));
+  }
+  const draining = a.wss.drain({ movesPerSecond: 1 });
+  await clock.advanceAsync(100);
+  await until(() => codes.length === 1);
+  await clock.advanceAsync(500);
+  expect(codes).toEqual([1012]);
+  await clock.advanceAsync(600);
+  await until(() => codes.length === 2);
+  await clock.advanceAsync(100);
+  expect(await draining).toMatchObject({ asked: 2, moved: 0, cut: 0 });
+  expect(codes).toEqual([1012, 1012]);
+});
+
+test('a client whose handshake was under way is not forgotten', async () => {
+  const { clock, store, a, b } = await twoPods();
+  const release = store.hold('create');
+  const client = await RawClient.connect(a.url);
+  client.say({ type: 'hello', body: { window: { messages: 10, bytes: 1_000 } } });
+  const silent = await RawClient.connect(a.url);
+  await until(() => a.wss.health.handshakes === 2);
+  const draining = a.wss.drain({ deadlineMs: 5_000 });
+  await clock.advanceAsync(1_000);
+  release();
+  const { session, token, epoch } = (await client.hear('welcome')).body;
+  silent.say({ type: 'hello', body: { window: { messages: 10, bytes: 1_000 } } });
+  expect(await silent.closed).toMatchObject({ code: 1013 });
+  await clock.advanceAsync(100);
+  await move(Object.assign(client, { ticket: { session, token, epoch } }), b.url);
+  await until(() => a.wss.health.attached === 0);
+  await clock.advanceAsync(100);
+  expect(await draining).toMatchObject({ asked: 1, moved: 1, cut: 0 });
+});
+
+test('a pod that drains adopts nobody, and leaves its own to be adopted at once', async () => {
+  const { clock, memory, a, b } = await twoPods();
+  const opened = a.nextSocket();
+  const client = await RawClient.begin(a.url);
+  const socket = await opened;
+  client.drop();
+  await once(socket, 'detached');
+  await memory.lease('dead', 1);
+  await memory.create({ id: 'orphan', pod: 'dead', token: 't', nowMs: clock.now(), lifeMs: 60_000, request: '{}' });
+  const draining = a.wss.drain();
+  await clock.advanceAsync(50);
+  await draining;
+  expect(a.wss.clients.size).toBe(1);
+  await clock.advanceAsync(5_000);
+  const adopted = Array.from(b.wss.clients, ({ session }) => session.id);
+  expect(new Set(adopted)).toEqual(new Set([client.ticket.session, 'orphan']));
+});
+
+test('a store that fails holds the drain up no longer than the deadline', async () => {
+  const { clock, store, a } = await twoPods();
+  const client = await RawClient.begin(a.url);
+  a.wss.on('storeError', () => undefined);
+  store.failing.add('commit');
+  client.send(1, 'stuck');
+  const draining = a.wss.drain({ deadlineMs: 3_000 });
+  await clock.advanceAsync(4_200);
+  expect(await draining).toMatchObject({ cut: 1 });
+  store.failing.clear();
+  await clock.advanceAsync(5_000);
+});
+
+test('a second drain is the first', async () => {
+  const { clock, a } = await twoPods();
+  const first = a.wss.drain();
+  expect(a.wss.drain({ deadlineMs: 1 })).toBe(first);
+  await clock.advanceAsync(100);
+  await first;
+  await new Promise<void>((resolve) => a.wss.close(() => resolve()));
+});
