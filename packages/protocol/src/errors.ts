@@ -161,7 +161,7 @@ export const MODULE = caller(
   'The module to serve cannot be used.',
   'Give the path of an ES module whose default export is a function.',
 );
-export const STORE_URL = caller('HF_STORE_URL', 'The store is not known.', 'Use memory: or lmdb:PATH.');
+export const STORE_URL = caller('HF_STORE_URL', 'The store is not known.', 'Use memory:, lmdb:PATH or redis://HOST.');
 export const LISTEN = environment(
   'HF_LISTEN',
   'The address cannot be listened on.',

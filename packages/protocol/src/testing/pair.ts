@@ -232,8 +232,8 @@ export class Pair {
 
   /** The next event or timer up to a time; false if there is none. */
   #step(untilMs: number): boolean {
-    const processes = [this.clientProcess, ...this.pods.filter((pod) => pod.isAlive).map((pod) => pod.process)];
-    const due = processes.reduce((first, process) => (process.dueMs < first.dueMs ? process : first));
+    const others = this.pods.filter((pod) => pod.isAlive).map((pod) => pod.process);
+    const due = others.reduce((first, other) => (other.dueMs < first.dueMs ? other : first), this.clientProcess);
     const nextMs = Math.min(due.dueMs, this.timeline.nextMs);
     if (nextMs > untilMs) return false;
     if (this.timeline.nextMs <= due.dueMs) this.timeline.step();
