@@ -1,7 +1,16 @@
-import { WebSocket } from 'ws';
-import { WebSocketServer } from './server.js';
-
-export { createWebSocketStream, WebSocket } from 'ws';
+export type {
+  CertMeta,
+  ClientOptions,
+  CloseEvent,
+  Data,
+  ErrorEvent,
+  Event,
+  MessageEvent,
+  PerMessageDeflateOptions,
+  RawData,
+  VerifyClientCallbackAsync,
+  VerifyClientCallbackSync,
+} from 'ws';
 export { HoldfastError } from '@holdfast/protocol';
 export { DEFAULT_ADMISSION, type AdmissionOptions } from './admission.js';
 export { systemClock, type Clock } from './clock.js';
@@ -11,14 +20,10 @@ export type { DrainOptions, DrainReport } from './drain.js';
 export type { HealthReport } from './health.js';
 export { DEFAULT_KEEPALIVE, type KeepaliveOptions } from './keepalive.js';
 export type { ServerOptions } from './options.js';
-export { WebSocketServer } from './server.js';
+export { WebSocketServer, type WebSocketServerEvents } from './server.js';
 export type { SendOptions } from './session-socket.js';
 export type { Session } from './session.js';
 export type { Socket } from './socket.js';
+export { createWebSocketStream } from './stream.js';
 export type { HandledMessage, Handler, Tx } from './transaction.js';
-
-/** `import WebSocket from '@holdfast/server'`, for programs that say `WebSocket.Server` and `WebSocket.OPEN`. */
-export default class extends WebSocket {
-  static readonly Server = WebSocketServer;
-  static readonly WebSocketServer = WebSocketServer;
-}
+export { WebSocket, WebSocket as default } from './web-socket.js';

@@ -50,7 +50,8 @@ export interface WebSocketServerEvents {
 export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   readonly options: ServerOptions;
   readonly clients = new Set<Socket>();
-  readonly path: string | undefined;
+  /** The option, as the types of `ws` have it: they do not say that it may be absent. */
+  readonly path: string;
   readonly #sessionOptions: SessionOptions;
   readonly #admission: Admission;
   readonly #upgrades: Upgrades;
@@ -79,7 +80,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     const pod = options.pod ?? `pod-${randomBytes(6).toString('hex')}`;
     if (!isId(pod)) throw new HoldfastError(errors.OPTION, `pod is ${JSON.stringify(pod)}`);
     this.options = options;
-    this.path = options.path;
+    this.path = options.path as string;
     this.#sessionOptions = sessionOptions(options);
     const { clock, policy, closeMs } = this.#sessionOptions;
     this.#admission = new Admission(this.#sessionOptions.admission, clock, () => this.#held);
@@ -113,7 +114,8 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   }
 
   shouldHandle(request: IncomingMessage): boolean | Promise<boolean> {
-    return this.path === undefined || (request.url ?? '').split('?')[0] === this.path;
+    const { path } = this.options;
+    return !path || (request.url ?? '').split('?')[0] === path;
   }
 
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, connected: Connected): void {
