@@ -105,9 +105,9 @@ describe('holdfast serve', () => {
   });
 
   it('refuses a store that it does not know with HF_STORE_URL', async () => {
-    const { code, error } = await tried('serve', MODULE, '--store', 'redis://localhost');
+    const { code, error } = await tried('serve', MODULE, '--store', 'mysql://localhost');
     expect(code).toBe(2);
-    expect(error).toMatch(/HF_STORE_URL: .*redis:/);
+    expect(error).toMatch(/HF_STORE_URL: .*mysql:/);
   });
 
   it('refuses several workers that share no store', async () => {

@@ -53,6 +53,7 @@ Times take a unit: 500ms, 5s, 2m, 1h. Exit codes: 0, 1 for a failure, 2 for a wr
 Examples
   $ holdfast serve app.mjs
   $ holdfast serve app.mjs --workers 3 --port 8080 --store lmdb:./data
+  $ holdfast serve app.mjs --workers 2 --store redis://user:password@redis.example.com:6379
   $ holdfast serve app.mjs --workers auto --host 0.0.0.0 --json --drain-propagation 5s
 `;
 
@@ -96,7 +97,12 @@ function groups(): [string, Option[]][] {
       'Workers and sessions',
       [
         option('-w, --workers <count>', 'worker processes; auto for one per processor', '1', parseWorkers),
-        option('--store <url>', 'where sessions live: memory: or lmdb:PATH', 'lmdb:./.holdfast', parseStore),
+        option(
+          '--store <url>',
+          'where sessions live: memory:, lmdb:PATH or redis://HOST',
+          'lmdb:./.holdfast',
+          parseStore,
+        ),
         option('--pod-prefix <name>', 'beginning of the names of workers', 'pod', parsePodPrefix),
       ],
     ],

@@ -55,18 +55,27 @@ describe('the number of workers', () => {
 });
 
 describe('the store', () => {
+  it('is a Redis by its URL, with or without TLS', () => {
+    for (const url of ['redis://host', 'redis://user:secret@host:6380/1', 'rediss://host']) {
+      expect(parseStore(url)).toEqual({ kind: 'redis', url });
+    }
+  });
+
   it('is memory: or lmdb: and a path', () => {
     expect(parseStore('memory:')).toEqual({ kind: 'memory' });
     expect(parseStore('lmdb:./data')).toEqual({ kind: 'lmdb', path: './data' });
     expect(parseStore('lmdb:/var/lib/a:b')).toEqual({ kind: 'lmdb', path: '/var/lib/a:b' });
   });
 
-  it.each(['redis://host', 'lmdb:', 'memory:x', 'data', '', './data'])('%j is refused with HF_STORE_URL', (text) => {
-    expect(refusal(() => parseStore(text))).toMatch(/^HF_STORE_URL: .*memory: or lmdb:PATH/);
-  });
+  it.each(['redis:', 'redis:host', 'lmdb:', 'memory:x', 'data', '', './data'])(
+    '%j is refused with HF_STORE_URL',
+    (text) => {
+      expect(refusal(() => parseStore(text))).toMatch(/^HF_STORE_URL: .*memory:, lmdb:PATH or redis:/);
+    },
+  );
 
   it('is not repeated in the error when it may hold a password', () => {
-    expect(refusal(() => parseStore('redis://user:secret@host'))).not.toContain('secret');
+    expect(refusal(() => parseStore('mysql://user:secret@host'))).not.toContain('secret');
   });
 });
 

@@ -3,7 +3,10 @@ import { errors, HoldfastError } from '@holdfast/store';
 import { wrongOption } from './failure.js';
 
 /** Where sessions are kept, as `--store` says it. */
-export type StoreChoice = { readonly kind: 'memory' } | { readonly kind: 'lmdb'; readonly path: string };
+export type StoreChoice =
+  | { readonly kind: 'memory' }
+  | { readonly kind: 'lmdb'; readonly path: string }
+  | { readonly kind: 'redis'; readonly url: string };
 
 type Parse<T> = (text: string) => T;
 
@@ -58,6 +61,9 @@ export function parseStore(text: string): StoreChoice {
   const [, scheme, rest = ''] = /^([a-z]+):(.*)$/s.exec(text) ?? [];
   if (scheme === 'memory' && rest === '') return { kind: 'memory' };
   if (scheme === 'lmdb' && rest !== '') return { kind: 'lmdb', path: rest };
+  if ((scheme === 'redis' || scheme === 'rediss') && URL.canParse(text) && rest.startsWith('//')) {
+    return { kind: 'redis', url: text };
+  }
   // Not the whole text: an address of another kind of store may hold a password.
   throw new HoldfastError(errors.STORE_URL, scheme === undefined ? '--store has no scheme' : `--store ${scheme}:`);
 }

@@ -1,5 +1,5 @@
 import { errors, HoldfastError } from '@holdfast/store';
-import { createClient, type RedisClientOptions, RESP_TYPES } from 'redis';
+import { createClient, ErrorReply, type RedisClientOptions, RESP_TYPES } from 'redis';
 import { translate } from './failures.js';
 import type { Script } from './lua/scripts.js';
 
@@ -23,6 +23,8 @@ const RECONNECT_MIN_MS = 20;
 const RECONNECT_MAX_MS = 1_000;
 /** A connection on which nothing is answered for this many times `commandMs` is given up for a new one: the path may be dead. */
 const SILENCES = 5;
+/** A connection is not given up sooner than this. */
+const RENEW_MS = 1_000;
 
 function newClient(options: RedisOptions) {
   return createClient({
@@ -43,8 +45,9 @@ function newClient(options: RedisOptions) {
 export class Connection {
   readonly #options: ConnectionOptions;
   #client: Client;
-  #answeredMs = 0;
-  #pending = 0;
+  /** Since when nothing was answered that was waited for. */
+  #silentSinceMs: number | undefined;
+  #madeMs = 0;
   #isClosed = false;
   #lastError: unknown;
 
@@ -84,15 +87,20 @@ export class Connection {
   async call(args: Arguments, as: 'text' | 'bytes' = 'text'): Promise<unknown> {
     if (this.#isClosed) throw new HoldfastError(errors.STORE_CLOSED);
     const client = this.#client;
-    if (this.#pending++ === 0) this.#answeredMs = performance.now();
+    this.#silentSinceMs ??= performance.now();
     try {
       const typeMapping = as === 'bytes' ? { [RESP_TYPES.BLOB_STRING]: Buffer } : {};
       const answer = client.sendCommand<unknown>(args, { typeMapping });
-      return await within(this.#options.commandMs, () => this.#timedOut(client), answer);
+      const result = await within(this.#options.commandMs, () => this.#timedOut(client), answer);
+      this.#silentSinceMs = undefined;
+      return result;
     } catch (error) {
-      throw this.#isClosed ? new HoldfastError(errors.STORE_CLOSED) : translate(error);
-    } finally {
-      this.#pending--;
+      if (this.#isClosed) throw new HoldfastError(errors.STORE_CLOSED);
+      if (error instanceof ErrorReply) this.#silentSinceMs = undefined;
+      const failure = translate(error);
+      // The name may lead to another server by now, the new master.
+      if (failure.code === errors.STORE_READ_ONLY.code) this.#renew(client);
+      throw failure;
     }
   }
 
@@ -104,6 +112,8 @@ export class Connection {
 
   #connect(): Client {
     const client = newClient(this.#options.client);
+    this.#madeMs = performance.now();
+    this.#silentSinceMs = undefined;
     // Without a listener an error would end the process. What fails is told by the operations.
     client.on('error', (error: unknown) => (this.#lastError = error));
     client.on('ready', () => {
@@ -115,12 +125,16 @@ export class Connection {
   }
 
   #timedOut(client: Client): unknown {
-    const silentMs = performance.now() - this.#answeredMs;
-    if (this.#client === client && silentMs > SILENCES * this.#options.commandMs && !this.#isClosed) {
-      this.#client = this.#connect();
-      client.destroy();
-    }
+    const silentMs = performance.now() - (this.#silentSinceMs ?? Infinity);
+    if (silentMs > SILENCES * this.#options.commandMs) this.#renew(client);
     return new Error('no answer in time');
+  }
+
+  /** Gives a connection up for a new one, unless one is being made already. */
+  #renew(client: Client): void {
+    if (this.#client !== client || this.#isClosed || performance.now() - this.#madeMs < RENEW_MS) return;
+    this.#client = this.#connect();
+    client.destroy();
   }
 }
 

@@ -233,6 +233,7 @@ export class RedisStore implements Store {
     const { connectMs, checkMs } = this.#options;
     await Promise.all([this.#commands.opened(connectMs), this.#listening.opened(connectMs)]);
     checkServer(String(await this.#commands.call(['INFO'])));
+    await this.#run(scripts.probe, {});
     this.#timer = setInterval(() => this.#tend(), checkMs).unref();
   }
 

@@ -24,7 +24,7 @@ export interface ServePod {
   readonly pid: number;
   /** How many workers there are. */
   readonly workers: number;
-  readonly store: 'memory' | 'lmdb';
+  readonly store: 'memory' | 'lmdb' | 'redis';
   /** The address listened on. */
   readonly host: string;
   /** Where it is served, for a browser on this machine. */

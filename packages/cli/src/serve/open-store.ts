@@ -10,5 +10,9 @@ export async function openStore(choice: StoreChoice): Promise<Store> {
       const { LmdbStore } = await import('@holdfast/store-lmdb');
       return LmdbStore.open({ path: choice.path });
     }
+    case 'redis': {
+      const { RedisStore } = await import('@holdfast/store-redis');
+      return RedisStore.open({ url: choice.url });
+    }
   }
 }

@@ -1,6 +1,7 @@
 /**
  * What every script begins with: reading records, changing them in memory, and writing them at the end. A script that fails has written
- * nothing, as nothing is written before {@link FLUSH}, and that has no condition left that could fail.
+ * nothing, as nothing is written before {@link FLUSH}, and in that nothing is left that could fail: the server refuses a script at its first
+ * line when it is full or read-only, what the user may do was tried at the start ({@link PROBE}), and a wake-up is no condition.
  *
  * ARGV: the key prefix, a JSON object with the arguments, and the payloads. All keys are made here, which a cluster does not allow.
  */
@@ -279,7 +280,7 @@ local function done(result, writer)
       flushSession(s)
       -- The pod that owns a session reads its stream. Nearly always that is the one that writes.
       if s.pod ~= writer and s.log.fin > s.log.fin0 then
-        call('PUBLISH', P .. 'pod:' .. s.pod, A.me .. ' g ' .. num(s.log.fin) .. ' ' .. s.id)
+        redis.pcall('PUBLISH', P .. 'pod:' .. s.pod, A.me .. ' g ' .. num(s.log.fin) .. ' ' .. s.id)
       end
     end
     if s and s.cursorsDirty then flushCursors(s) end
@@ -288,11 +289,11 @@ local function done(result, writer)
     if t and t.dirty then
       wrote = true
       flushTopic(t)
-      if t.fin > t.fin0 then call('PUBLISH', P .. 'topic:' .. t.topic, A.me .. ' ' .. num(t.fin)) end
+      if t.fin > t.fin0 then redis.pcall('PUBLISH', P .. 'topic:' .. t.topic, A.me .. ' ' .. num(t.fin)) end
     end
   end
   for _, f in ipairs(fences) do
-    call('PUBLISH', P .. 'pod:' .. f[1], A.me .. ' f ' .. f[3] .. ' ' .. f[2])
+    redis.pcall('PUBLISH', P .. 'pod:' .. f[1], A.me .. ' f ' .. f[3] .. ' ' .. f[2])
   end
   if wrote then meta.n, metaDirty = meta.n + 1, true end
   if metaDirty then
@@ -305,4 +306,29 @@ local function done(result, writer)
   end
   return { meta.life, meta.n, result, fences }
 end
+`;
+
+/** Does once what the other scripts do, so that a user who may not is told before anything is half done. */
+export const PROBE = `
+local key = P .. 'probe:' .. A.me
+call('HSET', key, 'a', '1', 'b', '1')
+call('HGETALL', key)
+call('HKEYS', key)
+call('HDEL', key, 'b')
+call('PEXPIRE', key, 1000)
+call('DEL', key)
+call('RPUSH', key, '1', '2')
+call('LRANGE', key, 0, -1)
+call('LINDEX', key, 0)
+call('LTRIM', key, 1, -1)
+call('DEL', key)
+call('ZADD', key, '1', 'a')
+call('ZRANGE', key, 0, -1)
+call('ZRANGEBYSCORE', key, '-inf', '(2')
+call('ZREM', key, 'a')
+call('SADD', key, 'a')
+call('SMEMBERS', key)
+call('SREM', key, 'a')
+call('EXISTS', key)
+return done(1)
 `;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { COMMIT } from './batches.js';
-import { FLUSH, RECORDS } from './records.js';
+import { FLUSH, PROBE, RECORDS } from './records.js';
 import { ADOPT, ATTACH, CREATE, EXPIRE, LEASE } from './sessions.js';
 import { POSITIONS, READ, STATS } from './streams.js';
 
@@ -19,6 +19,7 @@ function script(first: string, body: string): Script {
 }
 
 export const scripts = {
+  probe: script(ALWAYS, PROBE),
   create: script(WITH_ROOM, CREATE),
   attach: script(ALWAYS, ATTACH),
   commit: script(WITH_ROOM, COMMIT),
