@@ -1,0 +1,137 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { WebSocket } from '@holdfast/client';
+import { RedisStore } from '@holdfast/store-redis';
+import { announceSeed, DeliveryLedger, randomSeed, seededRandom, startProcess, until } from '@holdfast/testing';
+import { expect, it } from 'vitest';
+import { RedisServer } from './redis.fixture.js';
+import { isAlive } from './serve.fixture.js';
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+const seed = randomSeed();
+announceSeed('redis-processes', seed, { command: 'npx vitest run test/redis-processes.redis.test.ts' });
+
+const WRITERS = 2;
+const KILLS = 8;
+
+it(`keeps every answered batch of ${WRITERS} processes whole and once while they are killed ${KILLS} times`, async () => {
+  const random = seededRandom(seed);
+  await using server = await RedisServer.start();
+  const answered = Array.from({ length: WRITERS }, () => 0);
+  const runs = answered.map(async (_, number) => {
+    const own = random.fork(number);
+    for (let kill = 0; kill < KILLS / WRITERS; kill++) {
+      await using writer = await startProcess({
+        command: process.execPath,
+        args: [path('fixtures/redis-writer.mjs'), server.url, `${number}`],
+        ready: /^ready (\d+)$/,
+        linesMax: 100_000,
+      });
+      // What was answered is there, and at most one batch whose answer was never read.
+      const watermark = Number(writer.readyMatch?.[1]);
+      expect([answered[number], answered[number]! + 1]).toContain(watermark);
+      await delay(own.int(100, 500));
+      writer.kill('SIGKILL');
+      await writer.exited;
+      answered[number] = Math.max(watermark, ...writer.stdout.kept.map(Number).filter((said) => said > 0));
+    }
+  });
+  await Promise.all(runs);
+
+  const store = await RedisStore.open({ url: server.url });
+  const { entries, first, end } = await store.read('t:all', 0, { entries: 1e7, bytes: 1e9 });
+  expect([first, entries.length]).toEqual([1, end]);
+  const said = entries.map(({ data }) => Buffer.from(data).toString());
+  answered.forEach((count, number) => {
+    const mine = said.filter((text) => text.startsWith(`${number} `));
+    const messages = mine.length / 2;
+    expect([count, count + 1]).toContain(messages);
+    expect(messages).toBeGreaterThan(50);
+    const expected = Array.from({ length: messages }, (_, i) => [
+      `${number} ${i + 1} first`,
+      `${number} ${i + 1} second`,
+    ]);
+    expect(mine).toEqual(expected.flat());
+  });
+  await store.close();
+});
+
+const MESSAGES = 6_000;
+
+it('lets sessions go on in `holdfast serve --store redis:` while workers are killed and the server is killed once', async () => {
+  const random = seededRandom(seed);
+  // It keeps what it has answered, as far as a killed process goes.
+  await using redis = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'no']);
+  await using server = await startProcess({
+    command: process.execPath,
+    args: [
+      path('../packages/cli/dist/main.js'),
+      ...['serve', path('fixtures/effects.mjs'), '--workers', '2', '--port', '0', '--store', redis.url, '--json'],
+    ],
+    ready: /"event":"listening".*"url":"http([^"]+)"/,
+    linesMax: 100_000,
+  });
+  expect(server.stdout.kept.join('\n')).not.toContain(redis.url);
+  const workers = (): number[] =>
+    server.stdout.kept.flatMap((line) => /^worker (\d+)$/.exec(line)?.slice(1).map(Number) ?? []).filter(isAlive);
+
+  const ledger = new DeliveryLedger();
+  const open = async (query: string): Promise<WebSocket> => {
+    const socket = new WebSocket(`ws${server.readyMatch?.[1]}${query}`, [], {
+      random: random.fork(1),
+      breaker: { failures: 1_000, openMs: 100 },
+    });
+    await once(socket, 'open');
+    return socket;
+  };
+  const observer = await open('?observe');
+  await once(observer, 'message');
+  observer.onmessage = (event) => ledger.received('effects', Number.parseInt(String(event.data), 10));
+  const client = await open('');
+  client.onmessage = (event) => ledger.received('echoes', Number.parseInt(String(event.data), 10));
+  const problems: Event[] = [];
+  for (const socket of [observer, client]) {
+    socket.addEventListener('gap', (gap) => problems.push(gap));
+    socket.addEventListener('close', (close) => problems.push(close));
+  }
+
+  let kills = 0;
+  let sending = true;
+  const killing = (async () => {
+    while (sending) {
+      await delay(random.int(500, 1_000));
+      // The oldest first: each of the two is killed, and so whoever holds a client.
+      const living = workers();
+      if (living.length < 2) continue;
+      if (++kills === 3) await redis.restart();
+      else process.kill(living[0]!, 'SIGKILL');
+    }
+  })();
+  for (let n = 1; n <= MESSAGES; n++) {
+    ledger.sent('effects', n);
+    ledger.sent('echoes', n);
+    client.send(`${n} ${'.'.repeat(n % 40)}`);
+    if (n % 10 === 0) await delay(10);
+  }
+  await until(() => kills >= 5, { timeoutMs: 60_000, what: 'the kills' });
+  sending = false;
+  await killing;
+  await until(() => ledger.report().received >= 2 * MESSAGES, { timeoutMs: 60_000, what: 'all messages' }).catch(
+    () => {},
+  );
+
+  const report = ledger.report();
+  const { transports, resent, replayed } = client.getStatistics();
+  console.log(
+    `${kills} kills; ${report.received} received, ${report.lost} lost, ${report.duplicated} duplicated, ` +
+      `${report.outOfOrder} out of order; ${transports} transports, ${resent} resent, ${replayed} replayed`,
+  );
+  ledger.check();
+  expect(problems).toEqual([]);
+  expect(report).toMatchObject({ received: 2 * MESSAGES, lost: 0, duplicated: 0, outOfOrder: 0 });
+  expect(transports).toBeGreaterThan(1);
+  client.close();
+  observer.close();
+  await until(() => problems.length === 2, { what: 'both to close' });
+});
