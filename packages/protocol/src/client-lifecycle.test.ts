@@ -201,10 +201,23 @@ describe('a client that changes its transport', () => {
     expect(client.out).toEqual(['dial 3 session s1']);
   });
 
-  it('ends when another one has taken its session', () => {
+  it('ends when another one has taken its session, which it learns by trying to go on', () => {
     const client = new TestClient().open();
     client.session.handleLost(1, CLOSE.fenced, 'HF_FENCED', 5);
+    client.redial(2).skip();
+    client.session.handleLost(2, CLOSE.expired, 'HF_EXPIRED', client.nowMs);
     expect(client.out).toEqual(['close 4501 HF_FENCED false']);
+  });
+
+  it('goes on when it was a pod that had taken its session, because the other one seemed dead', () => {
+    const client = new TestClient().open();
+    client.session.handleLost(1, CLOSE.fenced, 'HF_FENCED', 5);
+    client.redial(2).resumed();
+    expect(client.out).toEqual(['2> ack 0|', 'recovered 0']);
+    client.session.handleLost(2, 1006, '', client.nowMs);
+    client.redial(3).skip();
+    client.session.handleLost(3, CLOSE.expired, 'HF_EXPIRED', client.nowMs);
+    expect(client.out).toEqual(['close 4502 HF_EXPIRED false']);
   });
 
   it('counts its attempts up, so that one that is late can be told', () => {

@@ -60,8 +60,8 @@ export class ClientSession {
   #state: ClientState = 'connecting';
   #identity: Identity | undefined;
   #plain: TransportId | undefined;
-  /** The transport of now may be fenced by a resume of our own. */
-  #contested = false;
+  /** The transport before was fenced: if the session is refused now, another one has it. */
+  #fenced = false;
   #closing: { readonly code: number; readonly reason: string; readonly limitMs: number } | undefined;
   /** Our bye is on the transport of now. */
   #saidBye = false;
@@ -244,7 +244,6 @@ export class ClientSession {
     const identity = this.#identity;
     const common = { window, ...(auth !== undefined && { auth }) };
     if (!identity) return this.#traffic.say({ type: 'hello', body: common }, link);
-    this.#contested = true;
     const { id: session, token } = identity;
     const { attempts: attempt } = this.#connector;
     this.#traffic.say({ type: 'resume', body: { session, token, attempt, ...this.#traffic.cursors, ...common } }, link);
@@ -288,8 +287,10 @@ export class ClientSession {
 
   /** The server will not go on with the session. If it has ended because we said so, all is well. */
   #refused(code: number, reason: string): void {
-    const asAsked = this.#closing && this.#saidBye && code === CLOSE.expired && this.#traffic.waitingMessages === 0;
-    if (this.#closing && asAsked) this.#finish('refused', this.#closing.code, this.#closing.reason, true);
+    const isOver = code === CLOSE.expired;
+    if (this.#closing && this.#saidBye && isOver && this.#traffic.waitingMessages === 0) {
+      this.#finish('refused', this.#closing.code, this.#closing.reason, true);
+    } else if (this.#fenced && isOver) this.#finish('refused', CLOSE.fenced, errors.FENCED.code, false);
     else this.#finish('refused', code, reason, false);
   }
 
@@ -297,12 +298,12 @@ export class ClientSession {
   #lost(code: number, reason: string, nowMs: number, retryMs?: number): void {
     if (!this.#traffic.link?.proved) this.#dialer.disproved();
     this.#traffic.leave();
-    const isOurs = code === CLOSE.fenced && this.#contested;
-    const verdict = isOurs ? 'resume' : verdictOf(code);
+    this.#fenced = code === CLOSE.fenced;
+    const verdict = verdictOf(code);
     if (verdict === 'anew' || verdict === 'never') return this.#refused(code, reason);
     const { candidate } = this.#connector;
     // Our own resume has fenced the old transport: the new one is as good as there, and nothing was interrupted.
-    if (isOurs && candidate?.phase === 'greeting') return;
+    if (this.#fenced && candidate?.phase === 'greeting') return;
     this.#interrupted(code, reason);
     if (!candidate) this.#dialAgain(verdict, nowMs, retryMs);
   }
@@ -392,7 +393,7 @@ export class ClientSession {
     const spare = this.#connector.takeSpare();
     if (spare) this.#hangUp(spare.id, CLOSE.normal);
     this.#connector.accept();
-    this.#contested = false;
+    this.#fenced = false;
     this.#saidBye = false;
     this.#count.transports++;
   }

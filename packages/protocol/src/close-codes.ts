@@ -36,7 +36,8 @@ export const VERDICTS: ReadonlyMap<number, Verdict> = new Map([
   [CLOSE.restart, 'resume'],
   [CLOSE.later, 'later'],
   [CLOSE.protocol, 'never'],
-  [CLOSE.fenced, 'never'],
+  // Or a pod has taken over a session whose pod seemed dead: who still holds the token finds out by trying.
+  [CLOSE.fenced, 'resume'],
   [CLOSE.expired, 'anew'],
   [CLOSE.unauthorized, 'never'],
   [CLOSE.handshake, 'resume'],

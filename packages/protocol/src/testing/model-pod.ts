@@ -28,8 +28,8 @@ export interface PodOptions {
   readonly storeMs: Span;
   /** Is told from where topics are followed. */
   readonly judge: Judge;
-  /** A pod has taken a session over: whoever held it may be told. */
-  readonly fenced: (session: string, by: ModelPod) => void;
+  /** A pod has taken a session over: whoever held it is told, or may be. */
+  readonly fenced: (session: string, by: ModelPod, isTold: boolean) => void;
 }
 
 /** A session that the pod holds, and what it has done for it in this turn. */
@@ -70,6 +70,18 @@ export class ModelPod {
 
   machine(session: string): ServerSession | undefined {
     return this.#held.get(session)?.machine;
+  }
+
+  /** Takes a session over because its pod seems dead. */
+  adopt(session: ModelSession): void {
+    this.#soon(0, () => {
+      if (session.owner === this.name || !this.#options.store.session(session.id)) return;
+      this.#options.store.adopt(session, this.name);
+      this.#options.fenced(session.id, this, true);
+      const held = this.#held.get(session.id);
+      if (held) this.#fenced(held);
+      this.#hold(session);
+    });
   }
 
   /** The application follows a topic for a session that this pod holds. */
@@ -172,7 +184,7 @@ export class ModelPod {
     if (session === 'unknown') return this.#refuse(id, CLOSE.expired, closeReason(errors.EXPIRED));
     if (session === 'refused') return this.#refuse(id, CLOSE.unauthorized, closeReason(errors.UNAUTHORIZED));
     if (session === 'late') return this.#refuse(id, CLOSE.fenced, closeReason(errors.FENCED));
-    this.#options.fenced(name, this);
+    this.#options.fenced(name, this, false);
     const newToken = session.token;
     const state = store.stateOf(session);
     const { fence } = session;

@@ -87,6 +87,12 @@ export class ModelStore {
     return session;
   }
 
+  /** A pod takes a session over whose own pod seems dead; its client knows nothing of it. */
+  adopt(session: ModelSession, pod: string): void {
+    session.fence++;
+    session.owner = pod;
+  }
+
   /** What a machine is made from. */
   stateOf(session: ModelSession): ServerSessionState {
     const { id, watermark, acked, closing } = session;

@@ -181,14 +181,20 @@ export class Pair {
     const { random, storeMs = [0, 5] } = this.#options;
     const name = `pod-${++this.#podsMade}`;
     const { timeline, store, judge } = this;
-    const fenced = (session: string, by: ModelPod): void => {
-      // News of a fence may be lost: a pod also finds out when it writes.
-      for (const pod of this.pods) if (pod !== by && random() < 0.7) pod.heardOfFence(session);
+    const fenced = (session: string, by: ModelPod, isTold: boolean): void => {
+      // The news may be lost where the client has come by itself: a pod also finds out when it writes.
+      for (const pod of this.pods) if (pod !== by && (isTold || random() < 0.7)) pod.heardOfFence(session);
     };
     const { closeMs } = DEFAULT_CONNECT_LIMITS;
     const pod = new ModelPod({ name, timeline, random, store, policy: this.#policy, closeMs, storeMs, judge, fenced });
     this.pods.push(pod);
     return pod;
+  }
+
+  /** Another pod takes the session over, as it does when a pod was silent for too long. */
+  adopt(): void {
+    const pod = this.pods.find((other) => other.isAlive && other !== this.pod);
+    if (pod && this.session) pod.adopt(this.session);
   }
 
   /** The transport takes no more from the server for a while. */

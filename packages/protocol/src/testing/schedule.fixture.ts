@@ -19,7 +19,7 @@ export type Op = { readonly wait: number } & (
   | { readonly do: 'offline'; readonly ms: number }
   | { readonly do: 'hint'; readonly hint: 'online' | 'visible' | 'hidden' | 'woken' }
   | { readonly do: 'writable'; readonly ms: number }
-  | { readonly do: 'late' }
+  | { readonly do: 'late' | 'adopt' }
   | { readonly do: 'trim'; readonly topic: '' | Topic; readonly keep: number }
   | { readonly do: 'lose'; readonly topic: '' | Topic }
 );
@@ -60,7 +60,7 @@ const faults = [
     wait,
   }),
   fc.record({ do: fc.constant('writable' as const), ms: fc.integer({ min: 1, max: 3_000 }), wait }),
-  fc.record({ do: fc.constant('late' as const), wait }),
+  fc.record({ do: fc.constantFrom('late' as const, 'adopt' as const), wait }),
 ];
 const losses = [
   fc.record({
@@ -155,6 +155,8 @@ function perform(pair: Pair, op: Op, numbers: Record<'up' | 'down' | Topic, numb
       return pair.hint(op.hint);
     case 'writable':
       return pair.pauseWriting(op.ms);
+    case 'adopt':
+      return pair.adopt();
     case 'late':
       return pair.deliverLateResume();
     case 'trim':
