@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Batch, type BatchResult, type Effect, type NewSession, type Store, type Wake } from '@holdfast/store';
 import { RedisStore, type RedisStoreOptions } from '@holdfast/store-redis';
 import { freePort, until } from '@holdfast/testing';
-import { createClient } from 'redis';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { scripts } from '../packages/store-redis/src/lua/scripts.js';
 import { RedisServer } from './redis.fixture.js';
@@ -21,17 +20,6 @@ async function openStore(server: RedisServer, options: RedisStoreOptions = {}): 
   const store = await RedisStore.open({ url: server.url, commandMs: 300, checkMs: 50, ...options });
   onTestFinished(() => store.close());
   return store;
-}
-
-async function command(server: RedisServer, ...args: string[]): Promise<unknown> {
-  const client = createClient({ url: server.url });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    return await client.sendCommand(args);
-  } finally {
-    client.destroy();
-  }
 }
 
 const publish = (topic: string, text: string): Effect => ({
@@ -96,7 +84,7 @@ describe('a server that is paused', () => {
     const batch = batchOf(publish('t', 'once'));
     setTimeout(() => server.resume(), 2_500);
     await untilDone(store, batch);
-    const clients = String(await command(server, 'CLIENT', 'LIST'));
+    const clients = String(await server.command('CLIENT', 'LIST'));
     expect(
       Math.max(...[...clients.matchAll(/ id=(\d+)|^id=(\d+)/gm)].map(([, a, b]) => Number(a ?? b))),
     ).toBeGreaterThan(3);
@@ -153,7 +141,7 @@ describe('a server that is killed and comes back', () => {
       const { wakes, tail } = listen(store, 'a');
       tail.follow('t:t');
       tail.follow('s:s');
-      if (how === 'flushed') await command(server, 'FLUSHALL');
+      if (how === 'flushed') await server.command('FLUSHALL');
       else await server.restart();
 
       await until(() => wakes.some(({ fenced }) => fenced.some(({ session }) => session === 's')), {
@@ -182,7 +170,7 @@ describe('a server that is killed and comes back', () => {
     await store.commit(batchOf(publish('t', 'kept')));
     const before = await store.read('t:t', 0, ALL);
     const own = (await store.read('s:s', 0, ALL)).epoch;
-    await command(server, 'SAVE');
+    await server.command('SAVE');
     await newcomer.read('t:t', 0, ALL);
     await store.commit(batchOf(publish('t', 'lost')));
     await server.restart();
@@ -224,7 +212,7 @@ describe('a server that takes no more', () => {
     expect((await store.read('t:t', applied - 1, ALL)).end).toBe(applied);
     expect((await store.read('t:u', applied - 1, ALL)).end).toBe(applied);
     // Not even room for a small one.
-    await command(server, 'CONFIG', 'SET', 'maxmemory', '1');
+    await server.command('CONFIG', 'SET', 'maxmemory', '1');
     await expect(store.create(newSession('refused'))).rejects.toMatchObject({ code: 'HF_STORE_FULL' });
     await store.lease('a', NOW + 1000);
     const claim = { id: 's', pod: 'b', presented: HASH, attempt: 1, next: 'n'.repeat(43), nowMs: NOW };
@@ -232,7 +220,7 @@ describe('a server that takes no more', () => {
     const noted = { guard: { session: 's', epoch: 2 }, watermark: 3, detachedMs: NOW, effects: [] };
     expect((await store.commit({ pod: 'b', nowMs: NOW, parts: [noted] })).parts).toMatchObject([{ fenced: false }]);
     await store.expire(NOW + 1001, 10);
-    await command(server, 'CONFIG', 'SET', 'maxmemory', '4mb');
+    await server.command('CONFIG', 'SET', 'maxmemory', '4mb');
     await store.commit(batchOf(publish('t', 'room again')));
     expect(await textsOf(store, 't')).toEqual(['room again']);
   });
@@ -241,10 +229,10 @@ describe('a server that takes no more', () => {
     const server = await startServer();
     const store = await openStore(server);
     await store.commit(batchOf(publish('t', '1')));
-    await command(server, 'REPLICAOF', '127.0.0.1', String(await freePort()));
+    await server.command('REPLICAOF', '127.0.0.1', String(await freePort()));
     const batch = batchOf(publish('t', '2'));
     await expect(store.commit(batch)).rejects.toMatchObject({ code: 'HF_STORE_READ_ONLY', retryable: true });
-    await command(server, 'REPLICAOF', 'NO', 'ONE');
+    await server.command('REPLICAOF', 'NO', 'ONE');
     await untilDone(store, batch);
     expect(await textsOf(store, 't')).toEqual(['1', '2']);
   });
@@ -269,19 +257,20 @@ describe('wake-ups', () => {
     const { wakes, tail } = listen(store, 'a');
     tail.follow('t:t');
     for (let end = 1; end <= 20; end++) {
-      await command(server, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await server.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
       await other.commit({ ...batchOf(publish('t', `${end}`)), pod: 'b' });
       await until(() => wakes.some(({ streams }) => streams.get('t:t') === end), {
         timeoutMs: 5_000,
         what: () => `end ${end}`,
       });
+      expect(await textsOf(store, 't')).toHaveLength(end);
     }
   });
 
   it('that may not be listened to are made up for by looking, of sessions too', async () => {
     const server = await startServer();
-    await command(server, 'ACL', 'SETUSER', 'deaf', 'on', '>secret', '~*', 'resetchannels', '+@all');
-    await command(server, 'ACL', 'SETUSER', 'default', 'allchannels');
+    await server.command('ACL', 'SETUSER', 'deaf', 'on', '>secret', '~*', 'resetchannels', '+@all');
+    await server.command('ACL', 'SETUSER', 'default', 'allchannels');
     const url = server.url.replace('//', '//deaf:secret@');
     const [store, other] = [await openStore(server, { url }), await openStore(server)];
     await other.create(newSession('s'));
@@ -296,6 +285,7 @@ describe('wake-ups', () => {
       timeoutMs: 5_000,
       what: 'the fence',
     });
+    expect(await textsOf(store, 't')).toEqual(['x']);
   });
 });
 
@@ -344,7 +334,7 @@ describe('a batch that reaches the server late', () => {
       const batch = { pod: 'a', nowMs: NOW, parts: [part] };
       const keep = { entries: 9, bytes: 999, ageMs: 999 };
       const args = JSON.stringify({ me: 'me', id, open, batch, keep, life: '', seen: 0, seed: `seed${id}` });
-      const reply = await command(server, 'EVAL', scripts.commit.source, '0', 'p:', args, text);
+      const reply = await server.command('EVAL', scripts.commit.source, '0', 'p:', args, text);
       return (reply as unknown[])[2];
     };
     const first = String(await commit(1, 1, 'one'));

@@ -30,7 +30,8 @@ it(`keeps every answered batch of ${WRITERS} processes whole and once while they
       });
       // What was answered is there, and at most one batch whose answer was never read.
       const watermark = Number(writer.readyMatch?.[1]);
-      expect([answered[number], answered[number]! + 1]).toContain(watermark);
+      const before = answered.at(number) ?? 0;
+      expect([before, before + 1]).toContain(watermark);
       await delay(own.int(100, 500));
       writer.kill('SIGKILL');
       await writer.exited;
@@ -57,6 +58,12 @@ it(`keeps every answered batch of ${WRITERS} processes whole and once while they
   await store.close();
 });
 
+/** The command line of two workers that share a server. */
+function serveArgs(url: string): string[] {
+  const command = path('../packages/cli/dist/main.js');
+  return [command, 'serve', path('fixtures/effects.mjs'), '--json', '--workers', '2', '--port', '0', '--store', url];
+}
+
 const MESSAGES = 6_000;
 
 it('lets sessions go on in `holdfast serve --store redis:` while workers are killed and the server is killed once', async () => {
@@ -65,10 +72,7 @@ it('lets sessions go on in `holdfast serve --store redis:` while workers are kil
   await using redis = await RedisServer.start(['--appendonly', 'yes', '--appendfsync', 'no']);
   await using server = await startProcess({
     command: process.execPath,
-    args: [
-      path('../packages/cli/dist/main.js'),
-      ...['serve', path('fixtures/effects.mjs'), '--workers', '2', '--port', '0', '--store', redis.url, '--json'],
-    ],
+    args: serveArgs(redis.url),
     ready: /"event":"listening".*"url":"http([^"]+)"/,
     linesMax: 100_000,
   });
@@ -103,9 +107,10 @@ it('lets sessions go on in `holdfast serve --store redis:` while workers are kil
       await delay(random.int(500, 1_000));
       // The oldest first: each of the two is killed, and so whoever holds a client.
       const living = workers();
-      if (living.length < 2) continue;
+      const [oldest] = living;
+      if (oldest === undefined || living.length < 2) continue;
       if (++kills === 3) await redis.restart();
-      else process.kill(living[0]!, 'SIGKILL');
+      else process.kill(oldest, 'SIGKILL');
     }
   })();
   for (let n = 1; n <= MESSAGES; n++) {
@@ -123,9 +128,9 @@ it('lets sessions go on in `holdfast serve --store redis:` while workers are kil
 
   const report = ledger.report();
   const { transports, resent, replayed } = client.getStatistics();
-  console.log(
+  process.stdout.write(
     `${kills} kills; ${report.received} received, ${report.lost} lost, ${report.duplicated} duplicated, ` +
-      `${report.outOfOrder} out of order; ${transports} transports, ${resent} resent, ${replayed} replayed`,
+      `${report.outOfOrder} out of order; ${transports} transports, ${resent} resent, ${replayed} replayed\n`,
   );
   ledger.check();
   expect(problems).toEqual([]);
@@ -134,4 +139,44 @@ it('lets sessions go on in `holdfast serve --store redis:` while workers are kil
   client.close();
   observer.close();
   await until(() => problems.length === 2, { what: 'both to close' });
+});
+
+it('tells every client what it has lost when the server is flushed, and goes on with those that come anew', async () => {
+  await using redis = await RedisServer.start();
+  await using server = await startProcess({
+    command: process.execPath,
+    args: serveArgs(redis.url),
+    ready: /"event":"listening".*"url":"http([^"]+)"/,
+  });
+  const clients = await Promise.all(
+    Array.from({ length: 40 }, async (_, number) => {
+      const socket = new WebSocket(`ws${server.readyMatch?.[1]}${number % 2 === 0 ? '?observe' : ''}`, []);
+      const told: string[] = [];
+      const wrong: unknown[] = [];
+      socket.addEventListener('gap', () => told.push('gap'));
+      socket.addEventListener('close', ({ code }) => told.push(`close ${code}`));
+      await once(socket, 'open');
+      socket.onmessage = ({ data }) => {
+        if (data !== 'observing' && !/^\d+ (?:before|after)$/.test(String(data))) wrong.push(data);
+      };
+      if (number % 2 === 1) socket.send(`${number} before`);
+      return { socket, told, wrong };
+    }),
+  );
+  await until(() => clients.every(({ socket }) => socket.bufferedAmount === 0), { what: 'the first messages' });
+  await delay(500);
+  await redis.command('FLUSHALL');
+  await until(() => clients.every(({ told }) => told.length > 0), {
+    timeoutMs: 30_000,
+    what: () => `a word to ${clients.filter(({ told }) => told.length === 0).length} clients`,
+  });
+  expect(clients.flatMap(({ wrong }) => wrong)).toEqual([]);
+  process.stdout.write(`told: ${[...new Set(clients.flatMap(({ told }) => told))].join(', ')}\n`);
+
+  const again = new WebSocket(`ws${server.readyMatch?.[1]}`, []);
+  await once(again, 'open');
+  again.send('1 after');
+  const [message] = (await once(again, 'message')) as [MessageEvent<unknown>];
+  expect(message.data).toBe('1 after');
+  for (const { socket } of [{ socket: again }, ...clients]) socket.close();
 });

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, type RunningProcess, startProcess } from '@holdfast/testing';
+import { createClient } from 'redis';
 
 /** A real server in a directory of its own, which keeps nothing on disk unless its flags say so. */
 export class RedisServer implements AsyncDisposable {
@@ -21,6 +22,18 @@ export class RedisServer implements AsyncDisposable {
     const server = new RedisServer(await freePort(), flags);
     await server.#start();
     return server;
+  }
+
+  /** Sends one command, over a connection of its own. */
+  async command(...args: string[]): Promise<unknown> {
+    const client = createClient({ url: this.url });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      return await client.sendCommand(args);
+    } finally {
+      client.destroy();
+    }
   }
 
   /** SIGSTOP: nothing is answered, and connections stay. */
