@@ -40,7 +40,7 @@ type Client = InstanceType<typeof globalThis.WebSocket>;
 type Connect = (url: string, protocols?: string[]) => Client;
 
 const plain: Connect = (url, protocols) => new WsWebSocket(url, protocols) as unknown as Client;
-const session: Connect = (url, protocols) => new HoldfastWebSocket(url, protocols) as unknown as Client;
+const session: Connect = (url, protocols) => new HoldfastWebSocket(url, protocols);
 
 /** One who chats, and all that it sees. */
 class Person {
