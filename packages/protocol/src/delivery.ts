@@ -36,6 +36,8 @@ export class Delivery {
   readonly #readers = new Map<string, Reader>();
   /** Reads that nobody waits for any more: of older transports, and of topics that were left. Their answers are out of date. */
   readonly #voidReads = new Map<string, number>();
+  /** What was sent, on the transport of now, of topics that were left; the newest few. */
+  readonly #left = new Map<string, { readonly epoch: string; readonly sent: number }>();
   #credit = new Credit({ messages: 1, bytes: 1 });
 
   constructor(outputs: Fifo<ServerOutput>, voice: Voice, streams: readonly Followed[]) {
@@ -79,8 +81,9 @@ export class Delivery {
   }
 
   /** A new transport, whose client lets us send so much. */
-  begin(window: Window): void {
-    this.#credit = new Credit(window);
+  begin({ messages, bytes }: Window): void {
+    this.#credit = new Credit({ messages: Math.min(messages, LIMITS.inFlightMessages), bytes });
+    this.#left.clear();
     for (const [topic, reader] of this.#readers) {
       this.#abandonRead(topic, reader);
       reader.begin(this.#credit);
@@ -203,14 +206,20 @@ export class Delivery {
 
   subscribed(topic: string, epoch: string, offset: number, end: number): void {
     if (this.#readers.has(topic)) return;
-    this.#readers.set(topic, new Reader(this.#credit, { epoch, offset, end }));
-    this.#voice.frame({ type: 'sub', n: offset, epoch, topic });
+    // A read may have brought what was written behind the leaving before we heard of either.
+    const left = this.#left.get(topic);
+    const sent = left?.epoch === epoch ? Math.max(offset, left.sent) : offset;
+    this.#readers.set(topic, new Reader(this.#credit, { epoch, offset, end }, sent));
+    this.#voice.frame({ type: 'sub', n: sent, epoch, topic });
   }
 
   unsubscribed(topic: string): void {
     const reader = this.#readers.get(topic);
     if (topic === '' || !reader) return;
     this.#drop(topic, reader);
+    this.#left.delete(topic);
+    this.#left.set(topic, { epoch: reader.epoch, sent: reader.sent });
+    if (this.#left.size > LIMITS.topics) this.#left.delete(this.#left.keys().next().value as string);
     this.#voice.frame({ type: 'unsub', topic });
   }
 }

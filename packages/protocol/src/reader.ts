@@ -42,12 +42,13 @@ export class Reader {
   /** A read is on its way. */
   #isReading = false;
 
-  constructor(credit: Credit, { epoch, offset, end, streamEpoch = epoch }: Position) {
+  /** `sent` where the client was sent more than `offset` before, on the transport of now. */
+  constructor(credit: Credit, { epoch, offset, end, streamEpoch = epoch }: Position, sent = offset) {
     this.#credit = credit;
     this.#inFlight = new InFlight(credit);
     this.#epoch = epoch;
-    this.#start = offset;
-    this.#sent = offset;
+    this.#start = sent;
+    this.#sent = sent;
     this.#acked = offset;
     this.#end = end;
     this.#isDoubtful = streamEpoch !== epoch || offset > end;

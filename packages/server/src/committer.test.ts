@@ -124,6 +124,32 @@ describe('an attach between batches', () => {
     await committer.idle();
     expect(committed[0]?.guard).toEqual({ session: 's1', epoch: 2 });
   });
+
+  // Seed 1153 of the simulator: the client was locked out, since it had never got the newest token.
+  test('voids what waits of the token before it: the client has shown that it has that one, not the newest', async () => {
+    const { store, committer } = setUp();
+    const writer = await sessionIn(store);
+    const attach = (presented: string, next: string, attempt: number) =>
+      store.attach({ id: 's1', pod: 'a', presented, attempt, next, nowMs: 2 });
+    committer.note(writer, { confirms: writer.epoch });
+    await committer.between(async () => {
+      await attach('t', 'u', 1);
+      writer.epoch = 2;
+    });
+    await committer.idle();
+    expect(await attach('t', 'v', 2)).toMatchObject({ epoch: 3 });
+  });
+
+  test('leaves in force what is noted of its own token', async () => {
+    const { store, committer } = setUp();
+    const writer = await sessionIn(store);
+    await store.attach({ id: 's1', pod: 'a', presented: 't', attempt: 1, next: 'u', nowMs: 2 });
+    writer.epoch = 2;
+    committer.note(writer, { confirms: 2 });
+    await committer.idle();
+    const late = { id: 's1', pod: 'a', presented: 't', attempt: 2, next: 'v', nowMs: 2 };
+    expect(await store.attach(late)).toBe('refused');
+  });
 });
 
 describe('a handler that throws', () => {

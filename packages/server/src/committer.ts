@@ -26,6 +26,8 @@ export type PendingEffect = Effect & Pending;
 export interface PendingPart extends Mutable<Omit<Part, 'effects'>> {
   readonly writer?: Writer;
   readonly effects: PendingEffect[];
+  /** The epoch of the attach whose token the client has shown that it has. It says nothing of the token of a later attach. */
+  confirms?: number;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -217,7 +219,10 @@ function bytesOf(effect: PendingEffect): number {
 
 /** Writes down under which epochs the part is made: those of now, as the last attach has left them. */
 function stampEpochs(part: PendingPart): void {
-  if (part.writer) part.guard = { session: part.writer.id, epoch: part.writer.epoch };
+  if (part.writer) {
+    part.guard = { session: part.writer.id, epoch: part.writer.epoch };
+    if (part.confirms === part.writer.epoch) part.confirm = true;
+  }
   for (const effect of part.effects) {
     if (effect.to) (effect as Mutable<Guard>).epoch = effect.to.epoch;
   }

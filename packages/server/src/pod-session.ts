@@ -294,7 +294,7 @@ export class PodSession implements Writer, Due, Follower {
         void this.#read(output.topic, output.after, output.messages, output.bytes);
         return;
       case 'confirm':
-        return committer.note(this, { confirm: true });
+        return committer.note(this, { confirms: this.epoch });
       case 'acked':
         this.#acked.set(output.topic, output.offset);
         if (output.topic === '') this.backlog.acked(output.offset);
