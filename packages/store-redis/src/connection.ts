@@ -107,7 +107,7 @@ export class Connection {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#client.destroy();
+    if (this.#client.isOpen) this.#client.destroy();
   }
 
   #connect(): Client {
@@ -134,7 +134,7 @@ export class Connection {
   #renew(client: Client): void {
     if (this.#client !== client || this.#isClosed || performance.now() - this.#madeMs < RENEW_MS) return;
     this.#client = this.#connect();
-    client.destroy();
+    if (client.isOpen) client.destroy();
   }
 }
 
