@@ -1,8 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { announceSeed, randomSeed } from '@holdfast/testing';
 import { isId, readPolicy, topicFromWire, topicToWire } from './bodies.js';
 import { DEFAULT_POLICY } from './policy.js';
+
+// Many runs, on a machine that may be busy with other tests.
+vi.setConfig({ testTimeout: 60_000 });
 
 const seed = randomSeed();
 announceSeed('bodies', seed, { command: 'npx vitest run --project unit packages/protocol/src/bodies.test.ts' });

@@ -1,10 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CircuitBreaker } from './breaker.js';
 import { CLOSE } from './close-codes.js';
 import * as errors from './errors.js';
 import type { Frame } from './frames.js';
 import { LIMITS } from './limits.js';
 import { TestClient } from './sessions.fixture.js';
+
+// Many runs, on a machine that may be busy with other tests.
+vi.setConfig({ testTimeout: 60_000 });
 
 const text = (data: string) => ({ data, binary: false });
 const m = (n: number, data = `${n}`, ack = 0): Frame => ({ type: 'm', n, ack, ...text(data) });

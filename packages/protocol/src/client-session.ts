@@ -1,38 +1,18 @@
-import type { Random } from './backoff.js';
-import type { CircuitBreaker } from './breaker.js';
+import type { ClientSessionOptions, Hint } from './client-options.js';
 import type { ClientOutput, ClientStatistics } from './client-output.js';
 import { CLOSE, closeCodeOf, closeReason, retryHint, verdictOf, type Verdict } from './close-codes.js';
 import { decode } from './decode.js';
 import { Connector } from './connector.js';
-import { Dialer, type ConnectLimits } from './dialer.js';
+import { Dialer } from './dialer.js';
 import { isFault, type ErrorKind } from './error.js';
 import * as errors from './errors.js';
 import { Fifo } from './fifo.js';
-import type { Frame, FrameOf, Payload, Window } from './frames.js';
+import type { Frame, FrameOf, Payload } from './frames.js';
 import { LIMITS } from './limits.js';
 import type { Link, TransportId } from './link.js';
 import { CLIENT_STATES, next, type ClientEvent, type ClientState } from './states.js';
 import { Traffic } from './traffic.js';
 import { sizeOf } from './utf8.js';
-
-export interface ClientSessionOptions {
-  readonly window: Window;
-  readonly limits: ConnectLimits;
-  /** Failed attempts in a row after which the client gives up; Infinity for never. */
-  readonly maxAttempts: number;
-  /** Bound on what is accepted and not acknowledged. */
-  readonly maxBufferedBytes: number;
-  /** Whether a server that does not speak holdfast.v1 is good enough. */
-  readonly fallback: boolean;
-  /** Shared by all sockets to one endpoint. */
-  readonly breaker: CircuitBreaker;
-  readonly random: Random;
-  /** Asked at every attach, for the `auth` member of the first frame. */
-  readonly auth?: () => string | undefined;
-}
-
-/** What happened outside that may have changed the network. */
-export type Hint = 'online' | 'offline' | 'visible' | 'hidden' | 'woken';
 
 interface Identity {
   readonly id: string;

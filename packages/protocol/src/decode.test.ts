@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { announceSeed, randomSeed } from '@holdfast/testing';
 import { decode } from './decode.js';
 import { encode, type Wire } from './encode.js';
@@ -10,6 +10,9 @@ import type { Frame } from './frames.js';
 import { LIMITS } from './limits.js';
 import { DEFAULT_POLICY } from './policy.js';
 import { textOf } from './utf8.js';
+
+// Many runs, on a machine that may be busy with other tests.
+vi.setConfig({ testTimeout: 60_000 });
 
 const seed = randomSeed();
 announceSeed('codec', seed, { command: 'npx vitest run --project unit packages/protocol/src/decode.test.ts' });

@@ -9,7 +9,8 @@ export {
   type Preset,
 } from './breaker.js';
 export type { ClientOutput, ClientStatistics, Gap, Offer } from './client-output.js';
-export { ClientSession, type ClientSessionOptions, type Hint } from './client-session.js';
+export type { ClientSessionOptions, Hint } from './client-options.js';
+export { ClientSession } from './client-session.js';
 export { CLOSE, closeCodeOf, closeReason, retryHint, verdictOf, VERDICTS, type Verdict } from './close-codes.js';
 export { decode } from './decode.js';
 export { DEFAULT_CONNECT_LIMITS, type ConnectLimits } from './dialer.js';
@@ -36,7 +37,8 @@ export type { TransportId } from './link.js';
 export { Liveness, type Heartbeat, type Pulse } from './liveness.js';
 export { DEFAULT_CLIENT_WINDOW, DEFAULT_POLICY, type Policy } from './policy.js';
 export type { LogEntry, LogSlice, ServerOutput } from './server-output.js';
-export { ServerSession, type ServerSessionOptions, type ServerSessionState } from './server-session.js';
+export type { ServerSessionOptions, ServerSessionState } from './server-options.js';
+export { ServerSession } from './server-session.js';
 export {
   CLIENT_STATES,
   FRAME_RULES,

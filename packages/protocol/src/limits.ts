@@ -26,6 +26,8 @@ export const LIMITS = {
   acksPerFrame: 32,
   /** Messages that wait in a client, however small: with what each costs beside its bytes, about 32 MiB. */
   waitingMessages: 262_144,
+  /** Messages that a server has in flight to one client at most, whatever window it asks for: it remembers each. */
+  inFlightMessages: 65_536,
   /** What one read of a log brings at most, whatever window a client asks for: the memory that a slow consumer takes. */
   readMessages: 1_024,
   readBytes: 1_048_576,

@@ -1,9 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { CLOSE } from './close-codes.js';
 import * as errors from './errors.js';
 import type { Frame } from './frames.js';
+import { LIMITS } from './limits.js';
 import { DEFAULT_POLICY } from './policy.js';
 import { entry, slice, TestServer } from './sessions.fixture.js';
+
+// Many runs, on a machine that may be busy with other tests.
+vi.setConfig({ testTimeout: 60_000 });
 
 const m = (n: number, ack = 0, type: 'm' | 'r' = 'm'): Frame => ({ type, n, ack, data: `${n}`, binary: false });
 const ack = (n: number, topics: { topic: string; offset: number }[] = []): Frame => ({ type: 'ack', ack: n, topics });
@@ -243,6 +247,18 @@ describe('a pod that delivers', () => {
     const server = new TestServer({ ...stream(9), ...news(0, 9) });
     server.session.welcome(1, huge, 'k', 0);
     expect(server.out.slice(1)).toEqual(['read  0 512 524288', 'read news 0 512 524288']);
+  });
+
+  it('remembers no more messages in flight than it may, for a client that never acknowledges', () => {
+    const huge = { messages: Number.MAX_SAFE_INTEGER, bytes: Number.MAX_SAFE_INTEGER };
+    const server = new TestServer().open(huge);
+    let sent = 0;
+    for (let n = 1; n <= LIMITS.inFlightMessages + 1; n++) {
+      server.session.handleEntry('', entry(n, ''));
+      server.collect();
+      if (server.outputs.splice(0).some(({ type }) => type === 'transmit')) sent++;
+    }
+    expect(sent).toBe(LIMITS.inFlightMessages);
   });
 
   it('asks a log that brings nothing again only when something else happens', () => {

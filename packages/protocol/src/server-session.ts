@@ -2,7 +2,7 @@ import { AckClock } from './ack-clock.js';
 import { CLOSE, closeCodeOf, closeReason } from './close-codes.js';
 import { decode } from './decode.js';
 import { encode } from './encode.js';
-import { Delivery, type Followed, type Outcome } from './delivery.js';
+import { Delivery, type Outcome } from './delivery.js';
 import { isFault, type ErrorKind } from './error.js';
 import * as errors from './errors.js';
 import { Fifo } from './fifo.js';
@@ -10,37 +10,10 @@ import type { Frame, FrameOf, Payload, ResumeBody, TopicRange, Window } from './
 import { Intake } from './intake.js';
 import { carriesAck, Link, type TransportId } from './link.js';
 import { Liveness } from './liveness.js';
-import type { Policy } from './policy.js';
+import { streamsOf, type ServerSessionOptions, type ServerSessionState } from './server-options.js';
 import type { LogEntry, LogSlice, ServerOutput } from './server-output.js';
 import { next, SERVER_STATES, type ServerEvent, type ServerState } from './states.js';
 import { sizeOf } from './utf8.js';
-
-/** What the store knows of a session when a pod takes it on. */
-export interface ServerSessionState {
-  readonly id: string;
-  readonly watermark: number;
-  /** `epoch` and `end` as they are now. */
-  readonly stream: { readonly epoch: string; readonly end: number; readonly acked: number };
-  /** `epoch` and `offset` as they were when the session followed the topic, or acknowledged it; `end` as it is now. */
-  readonly topics: readonly {
-    readonly topic: string;
-    readonly epoch: string;
-    readonly offset: number;
-    readonly end: number;
-    /** The epoch of the stream as it is now, where the store knows it. */
-    readonly streamEpoch?: string;
-  }[];
-  readonly closing?: { readonly code: number; readonly reason: string };
-}
-
-export interface ServerSessionOptions {
-  readonly pod: string;
-  readonly policy: Policy;
-  /** How long a client may take to answer a bye. */
-  readonly closeMs: number;
-  /** Makes the buffers of data frames. */
-  readonly allocate?: (length: number) => Uint8Array;
-}
 
 /**
  * A pod's end of a session, without I/O. It numbers nothing and stores nothing: the log does. It holds a cursor over each of
@@ -412,8 +385,3 @@ export class ServerSession {
     this.#state = state;
   }
 }
-
-const streamsOf = ({ stream, topics }: Pick<ServerSessionState, 'stream' | 'topics'>): Followed[] => [
-  { topic: '', epoch: stream.epoch, offset: stream.acked, end: stream.end },
-  ...topics,
-];

@@ -1,12 +1,15 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { announceSeed, randomSeed, seededRandom } from '@holdfast/testing';
-import type { Hint } from './client-session.js';
+import type { Hint } from './client-options.js';
 import { encode } from './encode.js';
 import * as errors from './errors.js';
 import { frame, FRAMES } from './frames.fixture.js';
 import { entry, slice, TestClient, TestServer } from './sessions.fixture.js';
 import { runsOf } from './runs.fixture.js';
+
+// Many runs, on a machine that may be busy with other tests.
+vi.setConfig({ testTimeout: 60_000 });
 
 const seed = randomSeed();
 const numRuns = runsOf(2_000);

@@ -1,6 +1,7 @@
 import { CircuitBreaker } from './breaker.js';
 import type { ClientOutput } from './client-output.js';
-import { ClientSession, type ClientSessionOptions } from './client-session.js';
+import type { ClientSessionOptions } from './client-options.js';
+import { ClientSession } from './client-session.js';
 import { decode } from './decode.js';
 import { DEFAULT_CONNECT_LIMITS } from './dialer.js';
 import { encode } from './encode.js';
@@ -9,7 +10,8 @@ import type { Frame, FrameOf, FrameType, ResumedBody } from './frames.js';
 import type { TransportId } from './link.js';
 import { DEFAULT_POLICY } from './policy.js';
 import type { LogEntry, LogSlice, ServerOutput } from './server-output.js';
-import { ServerSession, type ServerSessionOptions, type ServerSessionState } from './server-session.js';
+import type { ServerSessionOptions, ServerSessionState } from './server-options.js';
+import { ServerSession } from './server-session.js';
 
 /** Both machines by hand: what goes in is written down in a test, and what comes out is read there. */
 

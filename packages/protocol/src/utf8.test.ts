@@ -1,7 +1,10 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { announceSeed, randomSeed } from '@holdfast/testing';
 import { sizeOf, textOf } from './utf8.js';
+
+// Many runs, on a machine that may be busy with other tests.
+vi.setConfig({ testTimeout: 60_000 });
 
 const seed = randomSeed();
 announceSeed('utf8', seed, { command: 'npx vitest run --project unit packages/protocol/src/utf8.test.ts' });

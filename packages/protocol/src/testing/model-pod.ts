@@ -200,6 +200,8 @@ export class ModelPod {
       if (held) held.machine.refresh(state);
       else held = this.#hold(session, state);
       held.fence = fence;
+      // What the client has shown to have is the token before this one.
+      held.confirm = false;
       // What was written while the store was answering rang for a pod that did not listen yet.
       if (this.#carry(id, link, held)) held.machine.resume(id, body, newToken, timeline.nowMs);
       for (const topic of ['', ...held.machine.topics]) this.#lookAgain(held, topic);

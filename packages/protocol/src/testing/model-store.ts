@@ -1,5 +1,5 @@
 import type { LogEntry } from '../server-output.js';
-import type { ServerSessionState } from '../server-session.js';
+import type { ServerSessionState } from '../server-options.js';
 import { ModelLog } from './model-log.js';
 
 /** A message of the client whose handling is committed. */

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { announceSeed, randomSeed } from '@holdfast/testing';
 import { faultySchedule, lossySchedule, run, setting } from './schedule.fixture.js';
 import type { Pair } from './pair.js';
 import { runsOf } from '../runs.fixture.js';
+
+// Many runs, on a machine that may be busy with other tests.
+vi.setConfig({ testTimeout: 60_000 });
 
 const seed = randomSeed();
 const numRuns = runsOf(300);

@@ -1,6 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { announceSeed, randomSeed, seededRandom } from '@holdfast/testing';
 import { Pair, type PairOptions } from './pair.js';
+
+// Many runs, on a machine that may be busy with other tests.
+vi.setConfig({ testTimeout: 60_000 });
 
 const seed = randomSeed();
 announceSeed('pair', seed, { command: 'npx vitest run --project unit packages/protocol/src/testing/pair.test.ts' });

@@ -1,7 +1,8 @@
 import type { Random } from '../backoff.js';
 import { CircuitBreaker, type BreakerOptions } from '../breaker.js';
 import type { ClientOutput } from '../client-output.js';
-import { ClientSession, type Hint } from '../client-session.js';
+import type { Hint } from '../client-options.js';
+import { ClientSession } from '../client-session.js';
 import { DEFAULT_CONNECT_LIMITS, type ConnectLimits } from '../dialer.js';
 import type { ErrorKind } from '../error.js';
 import type { Window } from '../frames.js';
