@@ -8,8 +8,8 @@ import { frame, FRAMES } from './frames.fixture.js';
 import { entry, slice, TestClient, TestServer } from './sessions.fixture.js';
 import { runsOf } from './runs.fixture.js';
 
-// Many runs, on a machine that may be busy with other tests.
-vi.setConfig({ testTimeout: 60_000 });
+// A hunt may be long.
+vi.setConfig({ testTimeout: 3_600_000 });
 
 const seed = randomSeed();
 const numRuns = runsOf(2_000);

@@ -5,8 +5,8 @@ import { faultySchedule, lossySchedule, run, setting } from './schedule.fixture.
 import type { Pair } from './pair.js';
 import { runsOf } from '../runs.fixture.js';
 
-// Many runs, on a machine that may be busy with other tests.
-vi.setConfig({ testTimeout: 60_000 });
+// A hunt may be long.
+vi.setConfig({ testTimeout: 3_600_000 });
 
 const seed = randomSeed();
 const numRuns = runsOf(300);
