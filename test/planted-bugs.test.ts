@@ -5,6 +5,9 @@ import { run, type RunResult } from './simulation/run.js';
 /** Seeds in which a planted bug must show. */
 const MAX_SEEDS = 60;
 
+/** Seeds that have found bugs which nobody had planted. */
+const FOUND = [29, 1153, 1213, 1633, 1700];
+
 // A simulator that finds nothing proves nothing: each of these bugs is put into the real code, and taken out again.
 describe('the simulator finds a build that', () => {
   it.each(Object.keys(PLANTS))('%s', async (name) => {
@@ -20,8 +23,8 @@ describe('the simulator finds a build that', () => {
 });
 
 describe('the simulator without a planted bug', () => {
-  it('finds nothing in the seeds that find the bugs, before them and after them', async () => {
-    for (let seed = 1; seed <= 7; seed++) {
+  it('finds nothing in the seeds that find those bugs, nor in those that have found others', async () => {
+    for (const seed of [1, 2, 3, 4, 5, 6, 7, ...FOUND]) {
       expect(await run({ seed, steps: 10_000 })).toMatchObject({ seed, violation: undefined });
     }
   });

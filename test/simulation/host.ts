@@ -12,6 +12,8 @@ export class Host {
   readonly #timeline: Timeline;
   #isAlive = true;
   #isPaused = false;
+  /** Continued, and not yet through with what had waited. */
+  #isBehind = false;
   /** Late timers come before what waits to be read. */
   #lateTimers: Task[] = [];
   #waiting: Task[] = [];
@@ -31,7 +33,7 @@ export class Host {
   /** Something from outside arrives: it is taken in now, or when the process is continued. */
   run(task: Task): void {
     if (!this.#isAlive) return;
-    if (this.#isPaused) this.#waiting.push(task);
+    if (this.#isPaused || this.#isBehind) this.#waiting.push(task);
     else task();
   }
 
@@ -40,7 +42,7 @@ export class Host {
     let isOff = false;
     const fire = (): void => {
       if (isOff || !this.#isAlive) return;
-      if (this.#isPaused) this.#lateTimers.push(fire);
+      if (this.#isPaused || this.#isBehind) this.#lateTimers.push(() => !isOff && task());
       else task();
     };
     this.#timeline.after(delayMs, fire);
@@ -52,14 +54,20 @@ export class Host {
   }
 
   continue(): void {
-    if (!this.#isPaused) return;
     this.#isPaused = false;
-    const waiting = this.#waiting.map((task) => () => this.run(task));
-    const tasks = [...this.#lateTimers, ...waiting];
-    this.#lateTimers = [];
-    this.#waiting = [];
-    // A step for each, so that promises settle between them.
-    for (const task of tasks) this.#timeline.after(0, task);
+    if (!this.#isBehind) this.#timeline.after(0, () => this.#catchUp());
+    this.#isBehind = true;
+  }
+
+  /** Does what waits, in a step for each so that promises settle between them. What arrives meanwhile waits behind it. */
+  #catchUp(): void {
+    this.#isBehind = false;
+    if (this.#isPaused) return;
+    const task = this.#lateTimers.shift() ?? this.#waiting.shift();
+    if (!task) return;
+    this.#isBehind = true;
+    this.#timeline.after(0, () => this.#catchUp());
+    task();
   }
 
   kill(): void {

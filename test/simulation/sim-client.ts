@@ -197,7 +197,9 @@ export class SimClient {
     // What we heard last may have been on its way for long, and clocks differ.
     const isOver = this.#nowMs - this.#heardMs > sessionMs - EARLY_MS;
     const isTold = this.#serverMayClose && session?.isClosing;
-    if (code !== CLOSE.expired || (!isOver && !isTold)) verdict.blame('closed', what);
+    // One that was fenced, and then finds that the session is no more, cannot tell expiry from a theft.
+    const isGone = code === CLOSE.expired || code === CLOSE.fenced;
+    if (!isGone || (!isOver && !isTold)) verdict.blame('closed', what);
   }
 }
 
