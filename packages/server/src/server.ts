@@ -63,6 +63,8 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   #unhook: () => unknown = () => {};
   #storeTroubled = false;
   #drained: Promise<DrainReport> | undefined;
+  /** Connections that came before anybody listened: a store hands sessions over as soon as it is asked. */
+  readonly #unheard: { readonly socket: Socket; readonly request: IncomingMessage }[] = [];
   /** Set by a closing server: called when no client is connected any more. */
   #left: (() => void) | undefined;
   #state: 'running' | 'closing' | 'closed' = 'running';
@@ -214,9 +216,27 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     }
     try {
       if (connected) connected(socket, request);
-      else this.emit('connection', socket, request);
+      else this.#tell(socket, request);
     } catch (error) {
       this.#handlerFailed(error as Error, socket);
+    }
+  }
+
+  /** A socket that nobody hears of would take messages and lose them: it is held until somebody listens. */
+  #tell(socket: Socket, request: IncomingMessage): void {
+    if (this.emit('connection', socket, request)) return;
+    socket.pause();
+    this.#unheard.push({ socket, request });
+  }
+
+  #tellUnheard(): void {
+    for (const { socket, request } of this.#unheard.splice(0)) {
+      try {
+        this.emit('connection', socket, request);
+      } catch (error) {
+        this.#handlerFailed(error as Error, socket);
+      }
+      socket.resume();
     }
   }
 
@@ -235,7 +255,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     const http = this.#http;
     const onListening = (): void => void this.emit('listening');
     const onError = (error: Error): void => void this.emit('error', error);
-    const connected: Connected = (client, request) => void this.emit('connection', client, request);
+    const connected: Connected = (client, request) => this.#tell(client, request);
     const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void =>
       this.handleUpgrade(request, socket, head, connected);
     http.on('listening', onListening).on('error', onError).on('upgrade', onUpgrade);
@@ -254,6 +274,8 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     const isLonely = (event: unknown): boolean => event === 'wsClientError' && this.listenerCount(event) === 0;
     watch.on('newListener', (event) => {
       if (isLonely(event)) ws.on('wsClientError', onClientError);
+      // Behind the call that adds the listener.
+      if (event === 'connection' && this.#unheard.length > 0) queueMicrotask(() => this.#tellUnheard());
     });
     watch.on('removeListener', (event) => {
       if (isLonely(event)) ws.off('wsClientError', onClientError);
