@@ -34,6 +34,22 @@ describe('the ledger of the chat page', () => {
     expect(ledger).toMatchObject({ sent: 2, received: 1, missing: 1 });
   });
 
+  it('finds that its own messages do not come back, though nothing comes behind them', () => {
+    let nowMs = 0;
+    const ledger = new Ledger(() => nowMs);
+    ledger.enter('reef', 'me');
+    ledger.nextOf('reef');
+    take(ledger, 'me', 1);
+    ledger.nextOf('reef');
+    ledger.nextOf('reef');
+    nowMs = 59_000;
+    expect(ledger.missing).toBe(0);
+    nowMs = 61_000;
+    expect(ledger.missing).toBe(2);
+    take(ledger, 'me', 2, 3);
+    expect(ledger).toMatchObject({ missing: 0, duplicate: 0 });
+  });
+
   it('finds what came twice, whether at once or after others', () => {
     const ledger = entered();
     expect(take(ledger, 'ada', 1, 1, 2, 1)).toEqual(['new', 'duplicate', 'new', 'duplicate']);

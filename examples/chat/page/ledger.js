@@ -1,3 +1,6 @@
+/** Longer than any button keeps a page away: what it said before and has not seen again is missing. */
+const OVERDUE_MS = 60_000;
+
 /**
  * Judges delivery by what the authors of messages counted themselves, and by nothing else: it knows neither holdfast nor its
  * statistics. Every author numbers what it says in a room from 1, without holes.
@@ -35,11 +38,26 @@ export class Ledger {
     this.#now = now;
   }
 
-  /** Numbers that were passed over. What comes late is not missing any more. */
+  /** Numbers that were passed over, and own ones that are overdue. What comes late is not missing any more. */
   get missing() {
     let missing = 0;
     for (const room of this.#rooms.values()) for (const { holes } of room.values()) missing += holes.size;
-    return missing;
+    return missing + this.#overdue;
+  }
+
+  /** Own messages behind which nothing came that would show them as passed over. */
+  get #overdue() {
+    const beforeMs = this.#now() - OVERDUE_MS;
+    let overdue = 0;
+    for (const [room, authors] of this.#rooms) {
+      const [self] = authors.values();
+      const sent = this.#sentIn.get(room) ?? 0;
+      for (let n = (self?.highest ?? 0) + 1; n <= sent; n++) {
+        if ((this.#sentMs.get(`${room} ${n}`) ?? Infinity) < beforeMs) overdue++;
+        else break;
+      }
+    }
+    return overdue;
   }
 
   /**

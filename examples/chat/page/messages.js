@@ -19,6 +19,14 @@ export class MessageView {
   constructor(list, aloud) {
     this.#list = list;
     this.#aloud = aloud;
+    // A phone's keyboard, or a window made smaller, must not leave the reader above the end.
+    let isAtEnd = true;
+    list.addEventListener('scroll', () => {
+      isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_END_PX;
+    });
+    new ResizeObserver(() => {
+      if (isAtEnd) list.scrollTop = list.scrollHeight;
+    }).observe(list);
   }
 
   show(room) {

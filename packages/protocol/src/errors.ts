@@ -159,7 +159,12 @@ export const EXECUTION = caller(
 export const MODULE = caller(
   'HF_MODULE',
   'The module to serve cannot be used.',
-  'Give the path of an ES module whose default export is a function.',
+  'Give the path of an ES module whose default export is a function; if it is one, mend what the cause says.',
+);
+export const STORE_OPEN = caller(
+  'HF_STORE_OPEN',
+  'The store cannot be opened.',
+  'Give a directory that this user may write, on a local disk.',
 );
 export const STORE_URL = caller('HF_STORE_URL', 'The store is not known.', 'Use memory:, lmdb:PATH or redis://HOST.');
 export const LISTEN = environment(

@@ -222,9 +222,9 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     }
   }
 
-  /** A socket that nobody hears of would take messages and lose them: it is held until somebody listens. */
+  /** A session that nobody hears of would take messages and lose them: it is held until somebody listens. */
   #tell(socket: Socket, request: IncomingMessage): void {
-    if (this.emit('connection', socket, request)) return;
+    if (this.emit('connection', socket, request) || !socket.session.resumable) return;
     socket.pause();
     this.#unheard.push({ socket, request });
   }

@@ -1,6 +1,4 @@
 import { MemoryStore } from '@holdfast/store';
-import { once } from 'node:events';
-import { WebSocket } from 'ws';
 import { expect, test } from 'vitest';
 import { RawClient } from './raw-client.fixture.js';
 import { serve } from './server.fixture.js';
@@ -35,15 +33,4 @@ test('a session that was adopted before anybody listened is told of to whoever l
   const back = await RawClient.resume(second.url, client.ticket, { received: 0 });
   back.send(1, 'c');
   expect(await back.texts(2)).toEqual(['recovered true', 'heard c']);
-});
-
-test('a plain client is held as well', async () => {
-  const { wss, url } = await serve();
-  const client = new WebSocket(url);
-  await once(client, 'open');
-  client.send('d');
-  wss.on('connection', (socket) => void echo(socket));
-  const [answer] = (await once(client, 'message')) as [Buffer];
-  expect(answer.toString()).toBe('heard d');
-  client.terminate();
 });
