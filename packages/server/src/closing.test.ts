@@ -120,7 +120,7 @@ describe('terminate()', () => {
     expect((await closed).code).toBe(1006);
     expect(await sessions()).toBe(0);
     expect(wss.clients.size).toBe(0);
-    await client.closed;
+    expect(await client.closed).toMatchObject({ code: 4502, reason: 'HF_EXPIRED' });
     expect(heard).toEqual([]);
     const late = await RawClient.ask(url, client.ticket);
     expect((await late.closed).code).toBe(4502);

@@ -55,6 +55,9 @@ export interface SessionView {
   handleFailed(error: Error): boolean;
 }
 
+/** The code of a socket that closed without a closing handshake (RFC 6455, section 7.1.5). */
+const NOT_CLEAN = 1006;
+
 /** The wait after a read that failed. */
 const READ_RETRY_MS = 250;
 
@@ -241,7 +244,11 @@ export class PodSession implements Writer, Due, Follower {
   committed(part: PendingPart): void {
     if (this.gone) return;
     if (part.watermark !== undefined) this.machine.handleCommitted(part.watermark, this.#nowMs);
-    if (part.end) this.#leave(() => this.machine.handleEnded(), this.#bye as Closing);
+    if (!part.end) return;
+    const bye = this.#bye as Closing;
+    // Nobody said goodbye to a session that was terminated: its client learns that it has ended, and not that it closed in order.
+    const terminated = bye.code === NOT_CLEAN;
+    this.#leave(() => (terminated ? this.machine.handleFenced(errors.EXPIRED) : this.machine.handleEnded()), bye);
   }
 
   closing(code: number, reason: string): void {
