@@ -68,9 +68,9 @@ it(`loses, repeats and reorders none of ${MESSAGES} messages each way while the 
   const report = ledger.check();
   const statistics = client.getStatistics();
   const { cut, reset } = proxy.statistics.faults;
-  console.log(
+  process.stdout.write(
     `${report.received} received, ${report.lost} lost, ${report.duplicated} duplicated, ${report.outOfOrder} out of order; ` +
-      `${cut + reset} cuts, ${statistics.transports} transports, ${statistics.resent} resent, ${statistics.replayed} replayed`,
+      `${cut + reset} cuts, ${statistics.transports} transports, ${statistics.resent} resent, ${statistics.replayed} replayed\n`,
   );
   expect(report).toMatchObject({ sent: total, received: total, lost: 0, duplicated: 0, outOfOrder: 0, declared: 0 });
   expect(gaps).toEqual([]);

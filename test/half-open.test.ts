@@ -33,7 +33,9 @@ describe('at the default heartbeat of 2 s', () => {
     };
     proxy.inject('blackHole');
     const [clientMs, serverMs] = await Promise.all([took(once(client, 'recovering')), took(once(socket, 'detached'))]);
-    console.log(`found by the client after ${Math.round(clientMs)} ms, by the server after ${Math.round(serverMs)} ms`);
+    process.stdout.write(
+      `found by the client after ${Math.round(clientMs)} ms, by the server after ${Math.round(serverMs)} ms\n`,
+    );
     expect(clientMs).toBeLessThan(FOUND_WITHIN_MS);
     expect(serverMs).toBeLessThan(FOUND_WITHIN_MS);
 

@@ -45,7 +45,12 @@ const serve = (port: number, directory: string): Promise<RunningProcess> =>
       path('../packages/cli/dist/main.js'),
       'serve',
       path('fixtures/effects.mjs'),
-      ...['--workers', `${WORKERS}`, '--port', `${port}`, '--host', '127.0.0.1', '--store', `lmdb:${directory}`],
+      '--workers',
+      `${WORKERS}`,
+      '--port',
+      `${port}`,
+      '--store',
+      `lmdb:${directory}`,
     ],
     ready: /127\.0\.0\.1:\d+/,
     linesMax: 100_000,
@@ -100,7 +105,8 @@ it(`makes the effects of ${MESSAGES} messages exactly once while ${KILLS} worker
     client.send(`${n} ${'.'.repeat(n % 40)}`);
     while (n - ledger.report('effects').received > AHEAD_OF_OBSERVER) await pause(5);
     // Slowly enough that the kills fall among the messages, and not behind them.
-    if (n % 250 === 0) await until(() => n / MESSAGES <= (kills + 1) / KILLS, { timeoutMs: 60_000, what: 'more kills' });
+    if (n % 250 === 0)
+      await until(() => n / MESSAGES <= (kills + 1) / KILLS, { timeoutMs: 60_000, what: 'more kills' });
   }
   sending = false;
   await killing;
@@ -110,13 +116,20 @@ it(`makes the effects of ${MESSAGES} messages exactly once while ${KILLS} worker
 
   const { transports, resent, replayed } = client.getStatistics();
   const report = ledger.report();
-  console.log(
+  process.stdout.write(
     `${kills} kills; ${report.received} received, ${report.lost} lost, ${report.duplicated} duplicated, ` +
-      `${report.outOfOrder} out of order; ${transports} transports, ${resent} resent, ${replayed} replayed`,
+      `${report.outOfOrder} out of order; ${transports} transports, ${resent} resent, ${replayed} replayed\n`,
   );
   ledger.check();
   expect(gaps).toEqual([]);
-  expect(report).toMatchObject({ sent: 2 * MESSAGES, received: 2 * MESSAGES, lost: 0, duplicated: 0, outOfOrder: 0, declared: 0 });
+  expect(report).toMatchObject({
+    sent: 2 * MESSAGES,
+    received: 2 * MESSAGES,
+    lost: 0,
+    duplicated: 0,
+    outOfOrder: 0,
+    declared: 0,
+  });
   expect(kills).toBeGreaterThanOrEqual(KILLS);
   expect(transports).toBeGreaterThan(3);
   expect(closed).toBe(0);

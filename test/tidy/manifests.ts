@@ -55,9 +55,9 @@ function binProblems({ manifest, files }: PackageFolder): string[] {
   });
 }
 
-/** The source of a file in dist. */
+/** The source of a file in dist; what is not built is its own. */
 function sourceOf(target: string): string {
-  return target.replace(/^\.\/dist\/(.+)\.js$/, 'src/$1.ts');
+  return target.replace(/^\.\//, '').replace(/^dist\/(.+)\.js$/, 'src/$1.ts');
 }
 
 /** `tsc -b` builds in the right order only if the references are the dependencies. */

@@ -51,7 +51,10 @@ describe('a slow consumer', () => {
     let buffered = 0;
     for (let i = 1; i <= count; i++) {
       ledger.sent('down', i);
-      socket.send('x'.repeat(100), i % 1_000 === 0 ? () => (buffered = Math.max(buffered, unwritten(connections))) : undefined);
+      socket.send(
+        'x'.repeat(100),
+        i % 1_000 === 0 ? () => (buffered = Math.max(buffered, unwritten(connections))) : undefined,
+      );
       if (i % 1_000 === 0) await nextTurn();
     }
     await until(() => socket.bufferedAmount > count * 99);

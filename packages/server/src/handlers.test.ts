@@ -133,7 +133,9 @@ describe('an asynchronous handler', () => {
     const gates = [deferred(), deferred()];
     const running: string[] = [];
     socket.handle(async ({ data, isBinary, id, redelivered }, tx) => {
-      running.push(`${textOf(data)} ${isBinary} ${id === `${client.ticket.session}:${running.length + 1}`} ${redelivered}`);
+      running.push(
+        `${textOf(data)} ${isBinary} ${id === `${client.ticket.session}:${running.length + 1}`} ${redelivered}`,
+      );
       tx.publish('news', textOf(data));
       await gates[running.length - 1]?.promise;
       tx.send(`done ${textOf(data)}`);
@@ -345,7 +347,13 @@ describe('a plain client', () => {
 
   test('has a session that ends with its connection', async () => {
     const { client, socket } = await plainBegun();
-    expect(socket.session).toMatchObject({ recovered: false, attached: true, resumable: false, attachments: 1, data: {} });
+    expect(socket.session).toMatchObject({
+      recovered: false,
+      attached: true,
+      resumable: false,
+      attachments: 1,
+      data: {},
+    });
     client.close();
     await once(socket, 'close');
     expect(socket.session.attached).toBe(false);

@@ -33,7 +33,13 @@ export interface Ticket {
 export type Attached = RawClient & { readonly ticket: Ticket };
 
 /** The frame of a type, also where the union has one member for two types. */
-type Heard<T extends FrameType> = Frame extends infer F ? (F extends { type: infer U } ? (T extends U ? F : never) : never) : never;
+type Heard<T extends FrameType> = Frame extends infer F
+  ? F extends { type: infer U }
+    ? T extends U
+      ? F
+      : never
+    : never
+  : never;
 
 let attempts = 0;
 
@@ -71,11 +77,7 @@ export class RawClient {
   }
 
   /** Connects and begins a session. */
-  static async begin(
-    url: string,
-    body: Partial<HelloBody> = {},
-    options: ConnectOptions = {},
-  ): Promise<Attached> {
+  static async begin(url: string, body: Partial<HelloBody> = {}, options: ConnectOptions = {}): Promise<Attached> {
     const client = await RawClient.connect(url, options);
     client.say({ type: 'hello', body: { window: DEFAULT_CLIENT_WINDOW, ...body } });
     const { session, token, epoch } = (await client.hear('welcome')).body;

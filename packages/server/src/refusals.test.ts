@@ -160,11 +160,12 @@ describe('a server at a limit', () => {
 
   test('of accepts a second refuses more, and takes them a little later', async () => {
     const clock = new VirtualClock();
-    const { url } = await serve({ clock: serverClock(clock), admission: { acceptsPerSecond: 2 } });
+    const { url, wss } = await serve({ clock: serverClock(clock), admission: { acceptsPerSecond: 2 } });
     for (let i = 0; i < 2; i++) await RawClient.begin(url);
     await expectBusy(url);
     clock.advance(500);
     await RawClient.begin(url);
+    expect(wss.health.sessions).toBe(3);
   });
 
   test('of handshakes refuses more until one is through', async () => {

@@ -1,7 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import type { ServerOptions as WsOptions, WebSocket as Ws, WebSocketServer as WsServer } from 'ws';
 import { describe, expect, expectTypeOf, test } from 'vitest';
-import DefaultWebSocket, { WebSocket, WebSocketServer, type RawData, type ServerOptions, type Socket } from './index.js';
+import DefaultWebSocket, {
+  WebSocket,
+  WebSocketServer,
+  type RawData,
+  type ServerOptions,
+  type Socket,
+} from './index.js';
 import type { PlainSocket } from './plain-socket.js';
 import type { SessionSocket } from './session-socket.js';
 

@@ -121,7 +121,10 @@ export class Upgrades {
       timer = clock.setTimeout(() => resolve({ error: errors.HANDSHAKE, status: 503 }), handshakeMs);
     });
     try {
-      return await Promise.race([verifying.then((denied) => denied && { error: errors.UNAUTHORIZED, ...denied }), late]);
+      return await Promise.race([
+        verifying.then((denied) => denied && { error: errors.UNAUTHORIZED, ...denied }),
+        late,
+      ]);
     } finally {
       clock.clearTimeout(timer);
     }
@@ -189,8 +192,7 @@ export class Upgrades {
 }
 
 /** As `ws` chooses when it is not told. */
-const firstOf = (protocols: Set<string>): string | false =>
-  protocols.values().next().value ?? false;
+const firstOf = (protocols: Set<string>): string | false => protocols.values().next().value ?? false;
 
 const toHeaders = ({ retryMs, headers }: Judgement): HttpRefusal['headers'] => ({
   ...(retryMs !== undefined && { 'Retry-After': Math.ceil(retryMs / 1_000) }),

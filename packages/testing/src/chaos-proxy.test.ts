@@ -52,7 +52,7 @@ describe('ChaosProxy', () => {
     const first = await start();
     const targets = [first, other].map(({ server }) => ({ port: (server.address() as { port: number }).port }));
     let asked = 0;
-    const peers = await start({ target: () => targets[asked++]! });
+    const peers = await start({ target: () => targets[asked++] ?? { port: 0 } });
     for (const { servers } of [first, other]) {
       (await peers.dial()).socket.write('x');
       await until(() => servers.length === 1);
@@ -72,9 +72,10 @@ describe('ChaosProxy', () => {
 
   it('injects a fault into every link and counts what it did', async () => {
     const peers = await start();
-    const both = [await peers.connect(), await peers.connect()];
-    both[0]!.client.socket.write('12345');
-    await both[0]!.server.received(5);
+    const first = await peers.connect();
+    const both = [first, await peers.connect()];
+    first.client.socket.write('12345');
+    await first.server.received(5);
     peers.proxy.inject('reset');
     await Promise.all(both.map(({ link }) => link.ended));
     await until(() => peers.proxy.links.length === 0);

@@ -26,7 +26,10 @@ describe('seededRandom', () => {
     expect(Math.min(...numbers.slice(0, 50_000))).toBeGreaterThanOrEqual(0);
     expect(numbers.every((x) => x < 1)).toBe(true);
     const buckets = Array.from({ length: 10 }, () => 0);
-    for (const x of numbers) buckets[Math.floor(x * 10)]!++;
+    for (const x of numbers) {
+      const bucket = Math.floor(x * 10);
+      buckets[bucket] = (buckets[bucket] ?? 0) + 1;
+    }
     for (const count of buckets) expect(Math.abs(count - 10_000)).toBeLessThan(500);
     const faces = new Set(Array.from({ length: 500 }, () => random.int(-3, 3)));
     expect([...faces].sort((x, y) => x - y)).toEqual([-3, -2, -1, 0, 1, 2, 3]);
