@@ -84,6 +84,19 @@ describe('what a pod does in one turn', () => {
   });
 });
 
+test('a callback that goes on for ever lets others have their turn', async () => {
+  const { committer, texts } = setUp();
+  let isOver = false;
+  const goOn = (): void => {
+    if (!isOver) committer.effect(publish('again', goOn));
+  };
+  goOn();
+  for (let i = 0; i < 5; i++) await nextTurn();
+  isOver = true;
+  await committer.idle();
+  expect((await texts()).length).toBeLessThan(10);
+});
+
 describe('an attach between batches', () => {
   test('waits for the batch that is under way, and comes before the next', async () => {
     const { store, committer } = setUp();

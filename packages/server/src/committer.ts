@@ -173,8 +173,12 @@ export class Committer {
   }
 
   async #run(): Promise<void> {
+    let hasRun = false;
     this.#running = true;
     while (this.#parts.length > 0 || this.#between.length > 0) {
+      // What a callback of the last batch has added is the next turn's: others must get theirs.
+      if (hasRun) await new Promise<void>((resolve) => this.#clock.endOfTurn(resolve));
+      hasRun = true;
       if (this.#between.length > 0) {
         const work = this.#between;
         this.#between = [];

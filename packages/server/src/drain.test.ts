@@ -89,6 +89,7 @@ test('nobody new is taken once clients are sent elsewhere, and until then everyb
 
 test('a plain client is told with 1012 when its step comes', async () => {
   const { clock, a } = await twoPods();
+  a.wss.on('connection', () => undefined);
   const plain = [new WebSocket(a.url), new WebSocket(a.url)];
   const codes: number[] = [];
   for (const client of plain) {

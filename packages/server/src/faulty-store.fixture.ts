@@ -27,6 +27,9 @@ export class FaultyStore implements Store {
   readonly batches: Batch[] = [];
   /** Reads that were asked for. */
   reads = 0;
+  /** What the answers of the next attaches wait for, after they were made; none waits for `undefined`. */
+  readonly lateAttaches: (Promise<void> | undefined)[] = [];
+  readonly lateAdopts: (Promise<void> | undefined)[] = [];
   /** Wake-ups go nowhere. */
   deaf = false;
   readonly #inner: Store;
@@ -53,7 +56,9 @@ export class FaultyStore implements Store {
 
   async attach(claim: Claim): Promise<SessionState | Refusal> {
     await this.#pass('attach');
-    return this.#inner.attach(claim);
+    const answer = this.#inner.attach(claim);
+    await this.lateAttaches.shift();
+    return answer;
   }
 
   async commit(batch: Batch): Promise<BatchResult> {
@@ -81,7 +86,9 @@ export class FaultyStore implements Store {
 
   async adopt(pod: string, nowMs: number, limit: number): Promise<SessionState[]> {
     await this.#pass('adopt');
-    return this.#inner.adopt(pod, nowMs, limit);
+    const answer = this.#inner.adopt(pod, nowMs, limit);
+    await this.lateAdopts.shift();
+    return answer;
   }
 
   async expire(nowMs: number, limit: number): Promise<string[]> {

@@ -225,6 +225,48 @@ describe('an asynchronous handler', () => {
     expect(seen).toEqual(['a', 'b']);
   });
 
+  test('commits what it changes of session.data with its message, and not before', async () => {
+    const { memory, store, client, socket } = await begun();
+    const other = await serve({ store: memory, pod: 'other' });
+    const gate = deferred();
+    let began = false;
+    socket.handle(async () => {
+      socket.session.data['count'] = 1;
+      began = true;
+      await gate.promise;
+    });
+    client.send(1, 'count');
+    await until(() => began);
+    for (let i = 0; i < 3; i++) await nextTurn();
+    expect(JSON.stringify(store.batches)).not.toContain('count');
+    const opened = other.nextSocket();
+    const moved = await RawClient.resume(other.url, client.ticket);
+    expect(moved.resumed.received).toBe(0);
+    const there = await opened;
+    expect(there.session.data).toEqual({});
+    there.handle(() => {
+      there.session.data['count'] = 1;
+    });
+    gate.resolve();
+    moved.say({ type: 'r', n: 1, ack: 0, data: 'count', binary: false });
+    await moved.hear('ack');
+    const back = await RawClient.resume(other.url, moved.ticket);
+    expect(back.resumed.received).toBe(1);
+    expect(there.session.data).toEqual({ count: 1 });
+  });
+
+  test('whose changes of session.data cannot be kept leaves no effects', async () => {
+    const { client, socket, failures } = await begun();
+    socket.handle(({ data }, tx) => {
+      socket.session.data['text'] = textOf(data) === 'big' ? 'x'.repeat(70_000) : 'small';
+      tx.send(textOf(data));
+    });
+    client.send(1, 'big');
+    client.send(2, 'small');
+    expect(await client.texts(1)).toEqual(['small']);
+    expect(failures).toMatchObject([{ code: 'HF_DATA' }]);
+  });
+
   test('whose effects find no room fails, and the next message is handled', async () => {
     const { client, socket, failures } = await begun({ maxPendingBytes: 100 });
     socket.handle(({ data }, tx) => tx.send(textOf(data) === 'big' ? 'x'.repeat(200) : 'small'));

@@ -41,7 +41,13 @@ export class InboundQueue {
     this.#pump();
   }
 
+  /** An asynchronous handler runs. */
+  get busy(): boolean {
+    return this.#busy;
+  }
+
   push(delivery: Delivery): void {
+    if (this.#session.over) return;
     const waits = this.#waiting.length > 0 || this.#paused || this.#busy || this.#handler !== undefined;
     if (!waits) return this.#emit(delivery);
     this.#waiting.push(delivery);
@@ -77,17 +83,23 @@ export class InboundQueue {
 
   async #handle(handler: Handler, delivery: Delivery): Promise<void> {
     this.#busy = true;
-    const transaction = new Transaction(this.#session, delivery, this.#context);
-    let effects: PendingEffect[] = [];
-    try {
-      effects = await transaction.run(handler);
-    } catch (error) {
-      this.fail(error);
-    }
+    const effects = await this.#effectsOf(handler, delivery);
+    this.#busy = false;
     // A message that failed counts as handled: handed out again and again, it would fail for ever.
     if (!this.#session.gone) this.#commit(delivery.n, effects);
-    this.#busy = false;
     this.#pump();
+  }
+
+  async #effectsOf(handler: Handler, delivery: Delivery): Promise<PendingEffect[]> {
+    const transaction = new Transaction(this.#session, delivery, this.#context);
+    try {
+      const effects = await transaction.run(handler);
+      const data = this.#session.view?.takeData();
+      return data ? [...effects, data] : effects;
+    } catch (error) {
+      this.fail(error);
+      return [];
+    }
   }
 
   #commit(watermark: number, effects: PendingEffect[]): void {

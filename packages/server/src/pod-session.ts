@@ -4,7 +4,6 @@ import {
   HoldfastError,
   LIMITS,
   ServerSession,
-  type ErrorKind,
   type ResumeBody,
   type ServerOutput,
   type ServerSessionOptions,
@@ -47,6 +46,8 @@ export interface PodContext {
 /** What the application sees of a session: the socket is told, and tells by calling the session's methods. */
 export interface SessionView {
   handleMessage(delivery: Delivery): void;
+  /** What an asynchronous handler has changed of the session's data, to be committed with its message. */
+  takeData(): PendingEffect | undefined;
   handleAttached(): void;
   handleDetached(code: number, reason: string): void;
   handlePong(): void;
@@ -256,11 +257,11 @@ export class PodSession implements Writer, Due, Follower {
     this.machine.handleClosing(code, reason, this.#nowMs);
   }
 
-  /** The session is someone else's, or is no more: nothing can be written for it here. The transport gets `code`. */
-  fenced(error: ErrorKind = errors.FENCED, code = closeCodeOf(error)): void {
+  /** The session is someone else's, or is no more: nothing can be written for it here. */
+  fenced(): void {
     if (this.gone) return;
-    if (code !== closeCodeOf(error)) this.machine.hangUp(error, '', code);
-    this.#leave(() => this.machine.handleFenced(error), { code, reason: error.code });
+    const error = this.expired ? errors.EXPIRED : errors.FENCED;
+    this.#leave(() => this.machine.handleFenced(error), { code: closeCodeOf(error), reason: error.code });
   }
 
   /** Ends the session here and now: what was committed is delivered to nobody any more. */

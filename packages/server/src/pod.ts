@@ -1,4 +1,4 @@
-import { CLOSE, errors, type FrameOf, type ServerSessionOptions } from '@holdfast/protocol';
+import { errors, type FrameOf, type ServerSessionOptions } from '@holdfast/protocol';
 import {
   sessionStream,
   type Guard,
@@ -70,9 +70,6 @@ export class Pod implements PodContext {
   readonly #tail: Tail;
   readonly #touched = new Set<PodSession>();
   readonly #troubles = new Set<'commit' | 'lease'>();
-  #leasedUntilMs = Infinity;
-  /** Until when it is likely that sessions we lose were adopted while our lease had lapsed. */
-  #doubtfulUntilMs = 0;
   #renewing: Promise<void>;
   #leaseTimer: unknown;
   #saveTimer: unknown;
@@ -214,7 +211,7 @@ export class Pod implements PodContext {
   #committed(part: PendingPart, result: PartResult): void {
     const writer = this.#held(part.writer);
     if (result.fenced) {
-      this.#lost(writer);
+      writer?.fenced();
       for (const effect of part.effects) this.committer.settle(effect, effectError('fenced'));
       return;
     }
@@ -222,7 +219,7 @@ export class Pod implements PodContext {
       const outcome = result.effects[i] ?? 'fenced';
       if (outcome !== 'fenced') this.#took(effect, outcome);
       // A send is refused when the session is closing as well.
-      else if (effect.type !== 'send') this.#lost(this.#held(effect.to));
+      else if (effect.type !== 'send') this.#held(effect.to)?.fenced();
       this.committer.settle(effect, effectError(outcome));
     }
     if (!writer) return;
@@ -280,18 +277,7 @@ export class Pod implements PodContext {
   /** The epoch named and all before it are over: we may have got the session again since. */
   #over(id: Guard['session'], epoch: Guard['epoch']): void {
     const session = this.sessions.get(id);
-    if (session && session.epoch <= epoch) this.#lost(session);
-  }
-
-  /**
-   * Somebody else has the session. Mostly its client has attached elsewhere, and is told here that it has. A pod that was stopped for
-   * longer than its lease loses sessions without their clients' doing: those must come back, and do not know that yet.
-   */
-  #lost(session: PodSession | undefined): void {
-    if (session?.expired) return session.fenced(errors.EXPIRED);
-    const nowMs = this.clock.wallMs();
-    const isDoubtful = nowMs > this.#leasedUntilMs || nowMs < this.#doubtfulUntilMs;
-    session?.fenced(errors.FENCED, isDoubtful ? CLOSE.moved : CLOSE.fenced);
+    if (session && session.epoch <= epoch) session.fenced();
   }
 
   // ------------------------------------------------------------------------------------------------------ housekeeping
@@ -301,9 +287,7 @@ export class Pod implements PodContext {
     let nextMs = this.#leaseMs / 3;
     try {
       const nowMs = this.clock.wallMs();
-      if (nowMs > this.#leasedUntilMs) this.#doubtfulUntilMs = nowMs + this.#leaseMs;
       await this.store.lease(this.name, nowMs + this.#leaseMs);
-      this.#leasedUntilMs = nowMs + this.#leaseMs;
       const taken = (await this.#adopt(nowMs)) + (await this.#expire(nowMs));
       if (taken >= SWEEP_LIMIT) nextMs = SWEEP_AGAIN_MS;
       this.#troubled('lease', false);
@@ -329,7 +313,7 @@ export class Pod implements PodContext {
 
   async #expire(nowMs: number): Promise<number> {
     const expired = await this.store.expire(nowMs, SWEEP_LIMIT);
-    for (const id of expired) this.sessions.get(id)?.fenced(errors.EXPIRED);
+    for (const id of expired) this.sessions.get(id)?.fenced();
     return expired.length;
   }
 

@@ -144,6 +144,7 @@ describe('a server at a limit', () => {
 
   test('of sessions refuses new ones and takes those that come back, also in another disguise', async () => {
     const { url, wss } = await serve({ admission: { maxSessions: 2 } });
+    wss.on('connection', () => undefined);
     const client = await RawClient.begin(url);
     const plain = new WebSocket(url);
     await once(plain, 'open');

@@ -64,7 +64,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   #storeTroubled = false;
   #drained: Promise<DrainReport> | undefined;
   /** Connections that came before anybody listened: a store hands sessions over as soon as it is asked. */
-  readonly #unheard: { readonly socket: Socket; readonly request: IncomingMessage }[] = [];
+  readonly #unheard = new Map<Socket, IncomingMessage>();
   /** Set by a closing server: called when no client is connected any more. */
   #left: (() => void) | undefined;
   #state: 'running' | 'closing' | 'closed' = 'running';
@@ -134,6 +134,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     if (this.#state === 'closing') return;
     this.#state = 'closing';
     this.#admission.drain();
+    this.#pod.retire();
     this.#unhook();
     void this.#finish();
   }
@@ -214,28 +215,21 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
       this.clients.add(socket);
       socket.on('close', () => this.clients.delete(socket));
     }
-    try {
-      if (connected) connected(socket, request);
-      else this.#tell(socket, request);
-    } catch (error) {
-      this.#handlerFailed(error as Error, socket);
-    }
+    this.#guard(() => (connected ? connected(socket, request) : this.#tell(socket, request)), socket);
   }
 
   /** A session that nobody hears of would take messages and lose them: it is held until somebody listens. */
   #tell(socket: Socket, request: IncomingMessage): void {
     if (this.emit('connection', socket, request) || !socket.session.resumable) return;
     socket.pause();
-    this.#unheard.push({ socket, request });
+    this.#unheard.set(socket, request);
+    socket.on('close', () => this.#unheard.delete(socket));
   }
 
   #tellUnheard(): void {
-    for (const { socket, request } of this.#unheard.splice(0)) {
-      try {
-        this.emit('connection', socket, request);
-      } catch (error) {
-        this.#handlerFailed(error as Error, socket);
-      }
+    for (const [socket, request] of this.#unheard) {
+      this.#unheard.delete(socket);
+      this.#guard(() => this.emit('connection', socket, request), socket);
       socket.resume();
     }
   }
@@ -275,7 +269,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     watch.on('newListener', (event) => {
       if (isLonely(event)) ws.on('wsClientError', onClientError);
       // Behind the call that adds the listener.
-      if (event === 'connection' && this.#unheard.length > 0) queueMicrotask(() => this.#tellUnheard());
+      if (event === 'connection' && this.#unheard.size > 0) queueMicrotask(() => this.#tellUnheard());
     });
     watch.on('removeListener', (event) => {
       if (isLonely(event)) ws.off('wsClientError', onClientError);
@@ -317,11 +311,22 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   #troubled(troubled: boolean, cause: unknown): void {
     this.#storeTroubled = troubled;
     if (troubled) this.#storeFailed(cause);
-    else this.emit('storeRecovered');
+    else this.#guard(() => this.emit('storeRecovered'));
   }
 
   #storeFailed(cause: unknown): void {
-    if (!this.emit('storeError', cause)) process.emitWarning(new HoldfastError(errors.STORE, '', { cause }));
+    this.#guard(() => {
+      if (!this.emit('storeError', cause)) process.emitWarning(new HoldfastError(errors.STORE, '', { cause }));
+    });
+  }
+
+  /** A listener that throws must not stop what has told it. */
+  #guard(tell: () => unknown, socket?: Socket): void {
+    try {
+      tell();
+    } catch (error) {
+      this.#handlerFailed(error as Error, socket);
+    }
   }
 
   #handlerFailed(error: Error, socket?: Socket): void {

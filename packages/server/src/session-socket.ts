@@ -53,8 +53,11 @@ export class SessionSocket extends EventEmitter implements SessionView {
     this.protocol = protocol;
     this.#readyState = state.closing ? Ws.CLOSING : Ws.OPEN;
     this.#events = new SocketEventTarget(this, this);
-    const save = (json: string): void => this.#effect({ type: 'data', ...this.#target, data: json });
-    const data = new SessionData(state.data, save, (error) => session.inbound.fail(error));
+    const data = new SessionData(state.data, {
+      save: (json) => this.#effect({ type: 'data', ...this.#target, data: json }),
+      isHandling: () => session.inbound.busy,
+      failed: (error) => session.inbound.fail(error),
+    });
     this.#data = data;
     this.session = {
       id: session.id,
@@ -198,6 +201,11 @@ export class SessionSocket extends EventEmitter implements SessionView {
   handleMessage({ data, binary, n, redelivered }: Delivery): void {
     this.emit('message', this.#shape(data as Buffer), binary, { id: `${this.#session.id}:${n}`, n, redelivered });
     this.#data.flush();
+  }
+
+  takeData(): PendingEffect | undefined {
+    const json = this.#data.take();
+    return json === undefined ? undefined : { type: 'data', ...this.#target, data: json };
   }
 
   handleAttached(): void {

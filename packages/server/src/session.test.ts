@@ -5,12 +5,13 @@ import { SessionData } from './session.js';
 function setUp(json?: string) {
   const saved: string[] = [];
   const failures: unknown[] = [];
-  const data = new SessionData(
-    json,
-    (next) => saved.push(next),
-    (error) => failures.push(error),
-  );
-  return { data, saved, failures };
+  const state = { isHandling: false };
+  const data = new SessionData(json, {
+    save: (next) => saved.push(next),
+    isHandling: () => state.isHandling,
+    failed: (error) => failures.push(error),
+  });
+  return { data, saved, failures, state };
 }
 
 test('data begins empty, or as it was kept', () => {
@@ -64,6 +65,20 @@ test('a flush writes at once what has changed, and nothing twice', async () => {
   expect(saved).toEqual(['{"a":1}']);
 });
 
+test('what an asynchronous handler changes is left to be taken', async () => {
+  const { data, saved, state } = setUp();
+  expect(data.take()).toBeUndefined();
+  state.isHandling = true;
+  data.value['a'] = 1;
+  await nextTurn();
+  expect(saved).toEqual([]);
+  expect(data.take()).toBe('{"a":1}');
+  state.isHandling = false;
+  data.value['b'] = 2;
+  await nextTurn();
+  expect(saved).toEqual(['{"a":1,"b":2}']);
+});
+
 test('what is no JSON, or too much of it, is refused with a coded error', async () => {
   const { data, saved, failures } = setUp();
   const circular: Record<string, unknown> = {};
@@ -86,14 +101,14 @@ test('what is no JSON, or too much of it, is refused with a coded error', async 
 test('data that could not be written now is written with the next change', async () => {
   const saved: string[] = [];
   let isFull = true;
-  const data = new SessionData(
-    undefined,
-    (json) => {
+  const data = new SessionData(undefined, {
+    save: (json) => {
       if (isFull) throw new Error('full');
       saved.push(json);
     },
-    () => undefined,
-  );
+    isHandling: () => false,
+    failed: () => undefined,
+  });
   data.value['a'] = 1;
   await nextTurn();
   isFull = false;

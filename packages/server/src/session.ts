@@ -16,6 +16,14 @@ export interface Session {
   readonly resumable: boolean;
 }
 
+export interface SessionDataOptions {
+  readonly save: (json: string) => void;
+  /** An asynchronous handler runs: what it changes is taken and written with its other effects. */
+  readonly isHandling: () => boolean;
+  /** It could not be written when nobody was there to be told. */
+  readonly failed: (error: unknown) => void;
+}
+
 /** The `data` of a session: notices changes and hands them on as JSON, once a turn. */
 export class SessionData {
   #value: Record<string, unknown>;
@@ -23,10 +31,12 @@ export class SessionData {
   #dirty = false;
   #scheduled = false;
   readonly #save: (json: string) => void;
+  readonly #isHandling: () => boolean;
   readonly #failed: (error: unknown) => void;
 
-  constructor(json: string | undefined, save: (json: string) => void, failed: (error: unknown) => void) {
+  constructor(json: string | undefined, { save, isHandling, failed }: SessionDataOptions) {
     this.#save = save;
+    this.#isHandling = isHandling;
     this.#failed = failed;
     this.#value = json === undefined ? {} : (JSON.parse(json) as Record<string, unknown>);
     this.#observed = this.#observe();
@@ -50,6 +60,14 @@ export class SessionData {
     this.#dirty = false;
   }
 
+  /** What has changed, for the caller to write. Throws HF_DATA if it cannot be kept. */
+  take(): string | undefined {
+    if (!this.#dirty) return undefined;
+    const json = dataToJson(this.#value);
+    this.#dirty = false;
+    return json;
+  }
+
   #observe(): Record<string, unknown> {
     return observed(this.#value, () => this.#changed());
   }
@@ -62,7 +80,7 @@ export class SessionData {
     queueMicrotask(() => {
       this.#scheduled = false;
       try {
-        this.flush();
+        if (!this.#isHandling()) this.flush();
       } catch (error) {
         this.#failed(error);
       }

@@ -34,3 +34,14 @@ test('a session that was adopted before anybody listened is told of to whoever l
   back.send(1, 'c');
   expect(await back.texts(2)).toEqual(['recovered true', 'heard c']);
 });
+
+test('a session that has ended before anybody listens is not told of', async () => {
+  const { wss, url } = await serve();
+  const gone = await RawClient.begin(url);
+  const client = await RawClient.begin(url);
+  gone.say({ type: 'bye', code: 1000, reason: '' });
+  await gone.closed;
+  const heard: string[] = [];
+  wss.on('connection', ({ session: { id } }) => heard.push(id));
+  await expect.poll(() => heard).toEqual([client.ticket.session]);
+});
