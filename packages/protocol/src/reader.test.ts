@@ -150,7 +150,26 @@ describe('Reader of a stream that has begun anew', () => {
     it.refresh({ epoch: 'e2', offset: 1, end: 3 });
     it.begin(new Credit(wide));
     expect([it.epoch, it.sent, it.end]).toEqual(['e2', 1, 3]);
-    it.refresh({ epoch: 'e2', offset: 0, end: 5, streamEpoch: 'e3' });
-    expect([it.sent, it.end, it.wantsRead]).toEqual([1, 5, true]);
+    it.refresh({ epoch: 'e2', offset: 0, end: 2, streamEpoch: 'e3' });
+    expect([it.end, it.wantsRead]).toEqual([2, true]);
+  });
+
+  it('tells it again to a client that comes back without having heard of it', () => {
+    const it = reader(7, 9);
+    steps(it, slice(1, 1, [1], 'e2'), true);
+    it.refresh({ epoch: 'e1', offset: 7, end: 1, streamEpoch: 'e2' });
+    it.begin(new Credit(wide));
+    expect([it.epoch, it.sent, it.wantsRead]).toEqual(['e1', 7, true]);
+    expect(steps(it, slice(1, 1, [1], 'e2'), true)).toEqual(['gap 0-0', '1']);
+    it.ack(1);
+    it.begin(new Credit(wide));
+    expect([it.epoch, it.sent]).toEqual(['e2', 1]);
+  });
+
+  it('goes on with what it knows of a stream that is still the same, whatever the subscription began with', () => {
+    const it = reader(7, 9);
+    it.refresh({ epoch: 'e0', offset: 1, end: 12, streamEpoch: 'e1' });
+    it.begin(new Credit(wide));
+    expect([it.epoch, it.sent, it.end]).toEqual(['e1', 7, 12]);
   });
 });

@@ -32,7 +32,9 @@ export class Reader {
   #start: number;
   /** Last offset that was sent, or skipped by a gap. */
   #sent: number;
+  /** What the client has acknowledged last, and in which epoch: it may not have heard of the one of now. */
   #acked: number;
+  #ackedEpoch: string;
   /** Last offset that is known to exist. */
   #end: number;
   /** The client's cursor belongs to a stream that is no more. */
@@ -50,6 +52,7 @@ export class Reader {
     this.#start = sent;
     this.#sent = sent;
     this.#acked = offset;
+    this.#ackedEpoch = epoch;
     this.#end = end;
     this.#isDoubtful = streamEpoch !== epoch || offset > end;
   }
@@ -89,22 +92,21 @@ export class Reader {
     return !this.#isReading && !this.atEnd && this.#credit.open;
   }
 
-  /** The store tells anew how things stand. */
+  /** The store tells anew how things stand. What we know of a stream that is no more, its end above all, is void. */
   refresh({ epoch, offset, end, streamEpoch = epoch }: Position): void {
-    if (epoch !== this.#epoch) {
-      this.#epoch = epoch;
-      this.#acked = offset;
-      this.#end = end;
-    }
-    this.grown(end);
-    if (streamEpoch !== epoch) this.#isDoubtful = true;
+    if (this.#epoch === streamEpoch) return this.grown(end);
+    this.#epoch = epoch;
+    this.#acked = offset;
+    this.#ackedEpoch = epoch;
+    this.#end = end;
+    this.#isDoubtful = streamEpoch !== epoch;
   }
 
   /**
    * A new transport: goes on behind what the client has acknowledged, or behind where it says that it is. What it says of an epoch
    * or an offset that is not known here is for the log to judge.
    */
-  begin(credit: Credit, offset = this.#acked, epoch = this.#epoch): void {
+  begin(credit: Credit, offset = this.#acked, epoch = this.#ackedEpoch): void {
     this.#credit = credit;
     this.#inFlight = new InFlight(credit);
     this.#isStale = false;
@@ -113,12 +115,13 @@ export class Reader {
     this.#start = offset;
     this.#sent = offset;
     this.#acked = offset;
+    this.#ackedEpoch = epoch;
     this.#isReading = false;
   }
 
   /** A new transport whose client knew another stream under this name: what it has of that counts for nothing. */
   beginAnew(credit: Credit): void {
-    this.begin(credit, 0);
+    this.begin(credit, 0, this.#epoch);
     this.#isStale = true;
   }
 
@@ -135,8 +138,9 @@ export class Reader {
   /** False if the peer acknowledges what it was never sent. */
   ack(offset: number): boolean {
     if (offset > this.#sent) return false;
-    if (offset > this.#acked) {
+    if (offset > this.#acked || this.#ackedEpoch !== this.#epoch) {
       this.#acked = offset;
+      this.#ackedEpoch = this.#epoch;
       this.#inFlight.acked(offset);
     }
     return true;
@@ -177,7 +181,6 @@ export class Reader {
       this.#epoch = slice.epoch;
       this.#end = slice.end;
       this.#sent = slice.first - 1;
-      this.#acked = this.#sent;
       yield { do: 'gap', from: 0, to: this.#sent };
     } else if (slice.epoch !== this.#epoch) {
       yield { do: 'reattach' };
