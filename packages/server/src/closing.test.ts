@@ -219,6 +219,17 @@ describe('close() of the server', () => {
     expect(error).toMatchObject({ message: 'The server is not running' });
   });
 
+  test('takes over nobody while it waits', async () => {
+    const clock = new VirtualClock({ startMs: 1_750_000_000_000 });
+    const policy = { pingMs: 1_000_000, deadMs: 2_000_000 };
+    const { wss, memory } = await begun({ clock: serverClock(clock), policy, leaseMs: 9_000 });
+    wss.close();
+    await memory.lease('dead', 1);
+    await memory.create({ id: 'orphan', pod: 'dead', token: 't', nowMs: clock.now(), lifeMs: 60_000, request: '{}' });
+    await clock.advanceAsync(20_000);
+    expect(wss.clients.size).toBe(1);
+  });
+
   test('leaves sessions whose client is away in the store, for other pods to adopt', async () => {
     const { wss, memory, client, socket } = await begun({ pod: 'leaving' });
     client.drop();

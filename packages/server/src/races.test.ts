@@ -9,6 +9,11 @@ import { RawClient } from './raw-client.fixture.js';
 import { serve, serverClock } from './server.fixture.js';
 import type { Socket } from './socket.js';
 
+/** Enough for what was sent to be read, and for what it asks for to wait in line. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 20; i++) await nextTurn();
+}
+
 async function begun(options: Partial<ServerOptions> = {}) {
   const memory = new MemoryStore();
   const store = new FaultyStore(memory);
@@ -35,6 +40,26 @@ test('a transport that is lost while the store is asked leaves the session to th
   expect(await back.texts(1)).toEqual(['for the next']);
 });
 
+test('a client that comes back before its going was written down is there for the store', async () => {
+  const clock = new VirtualClock({ startMs: 1_750_000_000_000 });
+  const policy = { sessionMs: 60_000, pingMs: 1_000_000, deadMs: 2_000_000 };
+  const { wss, url, store, client, socket } = await begun({ clock: serverClock(clock), policy, leaseMs: 9_000 });
+  const release = store.hold('commit');
+  wss.publish('news', 'a batch that is under way');
+  await nextTurn();
+  await nextTurn();
+  client.drop();
+  await once(socket, 'detached');
+  const back = await RawClient.ask(url, client.ticket);
+  await until(() => wss.health.handshakes === 1);
+  await turns();
+  release();
+  await back.hear('resumed');
+  await clock.advanceAsync(120_000);
+  socket.send('alive');
+  expect(await back.texts(1)).toEqual(['alive']);
+});
+
 describe('two attaches of one session at once', () => {
   test('on the pod that has it: the later one wins, in whatever order they are answered', async () => {
     const { wss, url, store, client, socket, sockets } = await begun();
@@ -48,8 +73,10 @@ describe('two attaches of one session at once', () => {
     await until(() => wss.health.handshakes === 1);
     const second = await RawClient.ask(url, client.ticket);
     await until(() => wss.health.handshakes === 2);
+    await turns();
     release();
-    await nextTurn();
+    await turns();
+    expect(store.lateAttaches).toEqual([]);
     late.resolve();
     await second.hear('resumed');
     expect((await first.closed).code).toBe(4501);
@@ -146,6 +173,22 @@ describe('a session that is ending', () => {
     expect(heard).toEqual([]);
     release();
     await once(socket, 'close');
+  });
+
+  test('hands out nothing that has waited while it was paused', async () => {
+    const { store, client, socket } = await begun();
+    const heard: unknown[] = [];
+    socket.on('message', (data) => heard.push(data));
+    socket.pause();
+    client.send(1, 'waits');
+    client.say({ type: 'ping', stamp: 1, ack: 0 });
+    await client.hear('pong');
+    const release = store.hold('commit');
+    socket.terminate();
+    socket.resume();
+    release();
+    await once(socket, 'close');
+    expect(heard).toEqual([]);
   });
 
   test('is ended also for a client that comes back just then', async () => {
