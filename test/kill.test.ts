@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { WebSocket, type WebSocketOptions } from '@holdfast/client';
 import {
   announceSeed,
+  deferred,
   DeliveryLedger,
   freePort,
   randomSeed,
@@ -68,16 +69,20 @@ it(`makes the effects of ${MESSAGES} messages exactly once while ${KILLS} worker
 
   const ledger = new DeliveryLedger();
   const options: WebSocketOptions = { random: random.fork(1), breaker: { failures: 1_000, openMs: 100 } };
-  const open = async (query: string) => {
+  // Whatever is said may come with the welcome, so somebody listens from the beginning.
+  const open = async (query: string, heard: (text: string) => void) => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/${query}`, [], options);
+    socket.onmessage = (event) => heard(String(event.data));
     await once(socket, 'open');
     return socket;
   };
-  const observer = await open('?observe');
-  await once(observer, 'message');
-  observer.onmessage = (event) => ledger.received('effects', Number.parseInt(String(event.data), 10));
-  const client = await open('');
-  client.onmessage = (event) => ledger.received('echoes', Number.parseInt(String(event.data), 10));
+  const observing = deferred<void>();
+  const observer = await open('?observe', (text) => {
+    if (text === 'observing') observing.resolve();
+    else ledger.received('effects', Number.parseInt(text, 10));
+  });
+  await observing.promise;
+  const client = await open('', (text) => ledger.received('echoes', Number.parseInt(text, 10)));
   let closed = 0;
   const gaps: Event[] = [];
   for (const socket of [observer, client]) {
