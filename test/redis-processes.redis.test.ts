@@ -3,7 +3,15 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { WebSocket } from '@holdfast/client';
 import { RedisStore } from '@holdfast/store-redis';
-import { announceSeed, DeliveryLedger, randomSeed, seededRandom, startProcess, until } from '@holdfast/testing';
+import {
+  announceSeed,
+  DeliveryLedger,
+  randomSeed,
+  seededRandom,
+  startProcess,
+  until,
+  deferred,
+} from '@holdfast/testing';
 import { expect, it } from 'vitest';
 import { RedisServer } from './redis.fixture.js';
 import { isAlive } from './serve.fixture.js';
@@ -81,19 +89,23 @@ it('lets sessions go on in `holdfast serve --store redis:` while workers are kil
     server.stdout.kept.flatMap((line) => /^worker (\d+)$/.exec(line)?.slice(1).map(Number) ?? []).filter(isAlive);
 
   const ledger = new DeliveryLedger();
-  const open = async (query: string): Promise<WebSocket> => {
+  // Whatever is said may come with the welcome, so somebody listens from the beginning.
+  const open = async (query: string, heard: (text: string) => void): Promise<WebSocket> => {
     const socket = new WebSocket(`ws${server.readyMatch?.[1]}${query}`, [], {
       random: random.fork(1),
       breaker: { failures: 1_000, openMs: 100 },
     });
+    socket.onmessage = (event) => heard(String(event.data));
     await once(socket, 'open');
     return socket;
   };
-  const observer = await open('?observe');
-  await once(observer, 'message');
-  observer.onmessage = (event) => ledger.received('effects', Number.parseInt(String(event.data), 10));
-  const client = await open('');
-  client.onmessage = (event) => ledger.received('echoes', Number.parseInt(String(event.data), 10));
+  const observing = deferred<void>();
+  const observer = await open('?observe', (text) => {
+    if (text === 'observing') observing.resolve();
+    else ledger.received('effects', Number.parseInt(text, 10));
+  });
+  await observing.promise;
+  const client = await open('', (text) => ledger.received('echoes', Number.parseInt(text, 10)));
   const problems: Event[] = [];
   for (const socket of [observer, client]) {
     socket.addEventListener('gap', (gap) => problems.push(gap));
