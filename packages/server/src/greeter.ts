@@ -12,6 +12,9 @@ import {
 import type { Clock } from './clock.js';
 import type { Transport } from './transport.js';
 
+/** What a stranger may send, whole or not. A message is gathered before it is looked at, and one of a session may be much larger. */
+export const GREETING_BYTES = LIMITS.handshakeBytes + LIMITS.headerBytes + 1_024;
+
 export type Greeting = FrameOf<'hello'> | FrameOf<'resume'>;
 
 /**
@@ -22,6 +25,7 @@ export function greeting(transport: Transport, clock: Clock, handshakeMs: number
   return new Promise((resolve) => {
     const over = (result: Greeting | undefined): void => {
       clock.clearTimeout(timer);
+      unlimit?.();
       // Nothing more is due from the client until it is answered.
       transport.onData = () => refuse(transport, errors.STATE);
       resolve(result);
@@ -31,6 +35,7 @@ export function greeting(transport: Transport, clock: Clock, handshakeMs: number
       over(undefined);
     };
     const timer = clock.setTimeout(() => fail(errors.HANDSHAKE), handshakeMs);
+    const unlimit = transport.limitBytes?.(GREETING_BYTES, () => fail(errors.TOO_LARGE));
     transport.onLost = () => over(undefined);
     transport.onData = (data, binary) => {
       if (sizeOf(data) > LIMITS.handshakeBytes + LIMITS.headerBytes) return fail(errors.TOO_LARGE);

@@ -202,6 +202,18 @@ describe('a server at a limit', () => {
   });
 });
 
+test('a client that is turned away cannot have anything gathered while it hears why', async () => {
+  const { url, connections } = await serve({ admission: { maxSessions: 1 }, maxPayload: 100_000_000, closeMs: 300 });
+  await RawClient.begin(url);
+  const client = new RawClient(new WebSocket(url, offerOf([])));
+  client.ws.on('open', () => {
+    const chunk = Buffer.alloc(100_000, 'x');
+    for (let i = 0; i < 200; i++) client.ws.send(chunk, { fin: false });
+  });
+  expect((await client.closed).code).toBe(1013);
+  expect(connections[1]?.bytesRead).toBeLessThan(1_000_000);
+});
+
 describe('the first frame', () => {
   const handshakeMs = 5_000;
 
@@ -222,6 +234,16 @@ describe('the first frame', () => {
     const client = await RawClient.connect(url);
     client.send(1, 'too early');
     expect(await client.closed).toEqual({ code: 4500, reason: 'HF_STATE' });
+  });
+
+  test('is small: a stranger cannot have a message gathered that is as large as those of a session may be', async () => {
+    const { url, wss, connections } = await serve({ maxPayload: 100_000_000, closeMs: 300 });
+    const client = await RawClient.connect(url);
+    const chunk = Buffer.alloc(100_000, 'x');
+    for (let i = 0; i < 200; i++) client.ws.send(chunk, { fin: false });
+    expect(await client.closed).toEqual({ code: 1009, reason: 'HF_TOO_LARGE' });
+    expect(connections[0]?.bytesRead).toBeLessThan(1_000_000);
+    await until(() => wss.health.handshakes === 0);
   });
 
   test('is said once: a client that goes on before it is answered is refused', async () => {

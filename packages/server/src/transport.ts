@@ -20,6 +20,8 @@ export interface Transport {
   send(data: string | Uint8Array, binary: boolean): void;
   flush(): void;
   close(code: number, reason: string): void;
+  /** Calls `exceeded` when more than so many bytes have come, in messages or not, and then reads no more. Returns how to stop. */
+  limitBytes?(maxBytes: number, exceeded: () => void): () => void;
   onData: (data: Uint8Array, binary: boolean) => void;
   onLost: (code: number, reason: string) => void;
   onWritable: () => void;
@@ -90,6 +92,18 @@ export class WsTransport implements Transport {
     // What is queued and the close frame are written if the network takes them; ws destroys the socket after its own limit.
     this.#ws.close(code, reason);
     if (this.#watch.active && this.full) this.#ws.terminate();
+  }
+
+  limitBytes(maxBytes: number, exceeded: () => void): () => void {
+    let bytes = 0;
+    const count = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes <= maxBytes) return;
+      exceeded();
+      this.#ws.pause();
+    };
+    this.#socket.on('data', count);
+    return () => this.#socket.off('data', count);
   }
 
   /** The callback of a write, unless another one is watched. */

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { agreementOf, closeCodeOf, closeReason, errors, type ErrorKind } from '@holdfast/protocol';
+import { agreementOf, errors, type ErrorKind } from '@holdfast/protocol';
 import { WebSocketServer as WsServer, type Server as WsServerOf, type VerifyClientCallbackAsync } from 'ws';
 import type { Admission, Admitted } from './admission.js';
 import { originAllowed, verify, type ClientInfo, type HttpRefusal } from './gatekeeper.js';
-import { greeting, refuse, type Greeting } from './greeter.js';
+import { greeting, GREETING_BYTES, refuse, type Greeting } from './greeter.js';
 import { wsMaxPayload, type ServerOptions, type SessionOptions } from './options.js';
 import { PlainSocket } from './plain-socket.js';
 import { chooseProtocol, offered, speaksHoldfast } from './protocols.js';
@@ -134,11 +134,12 @@ export class Upgrades {
     return speaksHoldfast(offered(request)) && this.#turnedAway < this.#sessionOptions.admission.maxHandshakes;
   }
 
-  #turnAway(ws: PlainSocket, { error, retryMs }: Judgement): void {
+  #turnAway(ws: PlainSocket, transport: WsTransport, { error, retryMs }: Judgement): void {
     this.#turnedAway++;
     ws.on('close', () => this.#turnedAway--);
-    ws.on('error', () => ws.terminate());
-    ws.close(closeCodeOf(error), closeReason(error, retryMs));
+    refuse(transport, error, retryMs);
+    // It may have said its greeting already, and should hear why that was for nothing.
+    transport.limitBytes(GREETING_BYTES, () => {});
   }
 
   // ------------------------------------------------------------------------------------------------------------ upgraded
@@ -148,7 +149,8 @@ export class Upgrades {
     if (abandoned) socket.off('close', abandoned);
     if (judgement || !admitted) {
       admitted?.over();
-      return this.#turnAway(ws, judgement as Judgement);
+      const transport = new WsTransport(ws, socket, this.#sessionOptions.clock);
+      return this.#turnAway(ws, transport, judgement as Judgement);
     }
     const { holdfast, protocol } = agreementOf(ws.protocol);
     const handshake: Handshake = { request, protocol, connected };
