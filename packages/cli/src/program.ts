@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { HoldfastError } from '@holdfast/store';
 import { describeFailure } from './failure.js';
-import { addServe, type Serve } from './serve-command.js';
+import { addServe, type ServeOptions } from './serve-command.js';
 import { version } from './version.js';
 
 /** Where a command writes to: the process's own streams, or a test's. */
@@ -10,22 +10,35 @@ export interface Output {
   error(text: string): void;
 }
 
-/** What the commands lead to. Loaded only when it is asked for: `--help` need not wait for a database. */
+/** What a command leads to: its exit code. */
+export type Action<Options> = (options: Options, output: Output) => Promise<number>;
+
+/** Loaded only when it is asked for: `--help` need not wait for a database. */
 export interface Actions {
-  readonly serve: Serve;
+  readonly serve: Action<ServeOptions>;
 }
+
+const actions: Actions = {
+  serve: async (options) => (await import('./serve/primary.js')).serve(options),
+};
+
+type OptionsOf<Name extends keyof Actions> = Parameters<Actions[Name]>[0];
+
+/** How each command is added to the program, in the order of `--help`. */
+const commands: {
+  readonly [Name in keyof Actions]: (program: Command, act: (options: OptionsOf<Name>) => Promise<void>) => void;
+} = {
+  serve: addServe,
+};
 
 const streams: Output = {
   out: (text) => void process.stdout.write(text),
   error: (text) => void process.stderr.write(text),
 };
 
-const actions: Actions = {
-  serve: async (options) => (await import('./serve/primary.js')).serve(options),
-};
-
 /** Runs a command line, without the name of the program, to its exit code: 0, 1 for a failure, 2 for a wrong command line. */
-export async function run(argv: readonly string[], does = actions, output = streams): Promise<number> {
+export async function run(argv: readonly string[], replaced: Partial<Actions> = {}, output = streams): Promise<number> {
+  const does = { ...actions, ...replaced };
   let exitCode = 0;
   const program = new Command('holdfast')
     .description('WebSockets that hold: sessions that outlive their connections and their server processes.')
@@ -35,9 +48,13 @@ export async function run(argv: readonly string[], does = actions, output = stre
     .configureOutput({ writeOut: (text) => output.out(text), writeErr: (text) => output.error(text) })
     .showHelpAfterError('(holdfast --help tells what there is)')
     .exitOverride();
-  addServe(program, async (options) => {
-    exitCode = await does.serve(options);
-  });
+  const add = <Name extends keyof Actions>(name: Name): void => {
+    const act: Action<OptionsOf<Name>> = does[name];
+    commands[name](program, async (options) => {
+      exitCode = await act(options, output);
+    });
+  };
+  for (const name of Object.keys(commands)) add(name as keyof Actions);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;

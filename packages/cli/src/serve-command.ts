@@ -35,8 +35,6 @@ export interface ServeOptions {
   readonly quiet: boolean;
 }
 
-export type Serve = (options: ServeOptions) => Promise<number>;
-
 const EXAMPLES = `
 MODULE is an ES module with a default export: ({ wss, http, pod }) => void | Promise<void>
   wss    a WebSocketServer of @holdfast/server
