@@ -59,6 +59,13 @@ const readWindow: Reader<Window> = (value) => {
 const isAuth = (value: unknown): value is string | undefined =>
   value === undefined || (typeof value === 'string' && sizeOf(value) <= LIMITS.authBytes);
 
+/** What a client may say of itself beside what it must. */
+const readExtras = (from: Members): Pick<HelloBody, 'auth' | 'again'> | undefined => {
+  const { auth, again } = from;
+  if (!isAuth(auth) || (again !== undefined && typeof again !== 'boolean')) return undefined;
+  return { ...(auth !== undefined && { auth }), ...(again !== undefined && { again }) };
+};
+
 function readAll<T>(value: unknown, read: Reader<T>): T[] | undefined {
   if (!Array.isArray(value) || value.length > LIMITS.topics) return undefined;
   const all: T[] = [];
@@ -105,19 +112,22 @@ export const readPolicy: Reader<Policy> = (value) => {
 };
 
 export const readHello: Reader<HelloBody> = (value) => {
-  const { window: w, auth } = members(value) ?? {};
-  const window = readWindow(w);
-  return window && isAuth(auth) ? { window, ...(auth !== undefined && { auth }) } : undefined;
+  const from = members(value) ?? {};
+  const window = readWindow(from['window']);
+  const extras = readExtras(from);
+  return window && extras ? { window, ...extras } : undefined;
 };
 
 export const readResume: Reader<ResumeBody> = (value) => {
-  const { session, token, attempt, epoch, received, topics: t, window: w, auth } = members(value) ?? {};
+  const from = members(value) ?? {};
+  const { session, token, attempt, epoch, received, topics: t, window: w } = from;
   const window = readWindow(w);
   const topics = readAll(t, readCursor);
+  const extras = readExtras(from);
   if (!isId(session) || !isId(token) || !isPositive(attempt)) return undefined;
   if (!isId(epoch) || !isCount(received)) return undefined;
-  if (!topics || !window || !isAuth(auth)) return undefined;
-  return { session, token, attempt, epoch, received, topics, window, ...(auth !== undefined && { auth }) };
+  if (!topics || !window || !extras) return undefined;
+  return { session, token, attempt, epoch, received, topics, window, ...extras };
 };
 
 export const readWelcome: Reader<WelcomeBody> = (value) => {

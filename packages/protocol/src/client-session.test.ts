@@ -17,7 +17,7 @@ describe('a client that opens a session', () => {
     const client = new TestClient({ auth: () => 'me' });
     client.session.connect(0);
     client.session.handleOpen(1, true, 5);
-    expect(client.said('hello').body).toEqual({ window: { messages: 100, bytes: 100_000 }, auth: 'me' });
+    expect(client.said('hello').body).toEqual({ window: { messages: 100, bytes: 100_000 }, auth: 'me', again: true });
   });
 
   it('is open when it is welcome, and sends what was accepted before', () => {

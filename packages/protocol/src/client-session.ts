@@ -200,6 +200,8 @@ export class ClientSession {
       this.#hangUp(candidate.id, CLOSE.handshake, errors.HANDSHAKE);
       this.#attemptFailed(1006, '', nowMs);
     }
+    const waiting = this.#connector.candidate;
+    if (waiting?.greetMs !== undefined && nowMs >= waiting.greetMs) this.#greet(waiting);
     const dial = this.#connector.dial(nowMs, this.#identity?.id);
     if (dial) this.#outputs.push(dial);
     this.#pump(nowMs);
@@ -222,7 +224,8 @@ export class ClientSession {
     const { window } = this.#options;
     const auth = this.#options.auth?.();
     const identity = this.#identity;
-    const common = { window, ...(auth !== undefined && { auth }) };
+    const common = { window, ...(auth !== undefined && { auth }), again: true };
+    link.greetMs = undefined;
     if (!identity) return this.#traffic.say({ type: 'hello', body: common }, link);
     const { id: session, token } = identity;
     const { attempts: attempt } = this.#connector;
@@ -246,18 +249,41 @@ export class ClientSession {
     if (spare) return this.#believe(spare);
     const verdict = verdictOf(code);
     if (verdict === 'anew' || verdict === 'never') return this.#refused(code, reason);
-    // While the transport of now works, trying to move to another costs nothing.
-    if (!this.#traffic.link && this.#dialer.failuresInARow >= this.#options.maxAttempts) {
-      this.#outputs.push({
-        type: 'error',
-        error: errors.UNREACHABLE,
-        detail: `${this.#dialer.failuresInARow} attempts`,
-      });
-      return this.#finish('refused', 1006, errors.UNREACHABLE.code, false);
-    }
+    if (this.#isExhausted) return this.#giveUp();
     // The transport before this one was given up because this one was expected to take over.
     if (this.#state === 'open' && !this.#traffic.link) this.#interrupted(code, reason);
     this.#dialAgain(verdict, nowMs, retryMs);
+  }
+
+  /** While the transport of now works, trying to move to another costs nothing. */
+  get #isExhausted(): boolean {
+    return !this.#traffic.link && this.#dialer.failuresInARow >= this.#options.maxAttempts;
+  }
+
+  #giveUp(): void {
+    const detail = `${this.#dialer.failuresInARow} attempts`;
+    this.#outputs.push({ type: 'error', error: errors.UNREACHABLE, detail });
+    this.#finish('refused', 1006, errors.UNREACHABLE.code, false);
+  }
+
+  /** What was behind a transport is gone, and something else is: it is attached to as by a new transport, on the same one. */
+  #startOver(link: Link, { afterMs, withinMs }: FrameOf<'again'>, nowMs: number): void {
+    const { candidate } = this.#connector;
+    if (candidate && candidate !== link) {
+      // A transport that is better than none is being made already.
+      this.#hangUp(link.id, CLOSE.moved);
+      return this.#lost(CLOSE.restart, '', nowMs);
+    }
+    if (!link.proved) this.#dialer.disproved();
+    if (link === this.#traffic.link) this.#traffic.leave();
+    this.#connector.startOver(link);
+    if (this.#isExhausted) return this.#giveUp();
+    const askedMs = afterMs + this.#options.random() * withinMs;
+    const waitMs = this.#dialer.waitMs(askedMs, link.proved, this.#traffic.policy);
+    link.startOver(nowMs + waitMs, nowMs + waitMs + this.#options.limits.handshakeMs);
+    // Without a wait this is a move: the old one goes on until the answer is there, and nothing is interrupted.
+    if (waitMs > 0 && this.#state === 'open' && !this.#traffic.link) this.#interrupted(CLOSE.restart, '');
+    this.handleTimeout(nowMs);
   }
 
   #dialAgain(verdict: Verdict, nowMs: number, retryMs?: number): void {
@@ -323,6 +349,8 @@ export class ClientSession {
         return this.#resumed(link, frame, nowMs);
       case 'bye':
         return this.#farewell(frame);
+      case 'again':
+        return this.#startOver(link, frame, nowMs);
       case 'drain':
         // The new transport is made before the old one is left, at a moment of our own inside the window we were given.
         this.#dialer.want(nowMs + frame.afterMs + this.#options.random() * frame.withinMs);

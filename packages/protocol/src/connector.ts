@@ -52,7 +52,7 @@ export class Connector {
   }
 
   get dueMs(): number {
-    return this.#candidate ? (this.#candidate.limitMs ?? Infinity) : (this.#dialer.dueMs ?? Infinity);
+    return this.#candidate?.dueMs ?? this.#dialer.dueMs ?? Infinity;
   }
 
   /** Starts the attempt that is due, if one is. `session` is the id of one that is to be resumed. */
@@ -83,6 +83,12 @@ export class Connector {
     return undefined;
   }
 
+  /** A transport has to be greeted once more, whether or not it had carried the session. */
+  startOver(link: Link): void {
+    this.#candidate = link;
+    this.#attempts++;
+  }
+
   /** Gives the candidate away: it carries the session now. */
   accept(): Link {
     const link = this.#candidate as Link;
@@ -93,7 +99,7 @@ export class Connector {
 
   /** The candidate failed. Returns the spare if that settles that the server is plain. */
   failed(nowMs: number, isNew: boolean): Spare | undefined {
-    const greeted = this.#candidate?.phase !== 'open';
+    const greeted = this.#candidate?.phase !== 'open' || this.#candidate.greetMs !== undefined;
     this.#candidate = undefined;
     this.#dialer.failed(nowMs);
     if (!isNew || greeted || !this.#fallback) return undefined;

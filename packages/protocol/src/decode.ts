@@ -91,6 +91,16 @@ const beat: Decoder<'ping' | 'pong'> = {
   },
 };
 
+const spread: Decoder<'drain' | 'again'> = {
+  fields: 2,
+  rest: 'none',
+  read(type, [, a, b]) {
+    const afterMs = number(a);
+    const withinMs = number(b);
+    return afterMs === undefined || withinMs === undefined ? fault(FIELD, type) : { type, afterMs, withinMs };
+  },
+};
+
 function json<T extends 'hello' | 'welcome' | 'resume' | 'resumed'>(
   readBody: (value: unknown) => FrameOf<T>['body'] | undefined,
 ): Decoder<T> {
@@ -180,15 +190,8 @@ const DECODERS: { readonly [T in FrameType]: Decoder<T> } = {
     rest: 'none',
     read: (type, [, pace]) => (pace === 'foreground' || pace === 'background' ? { type, pace } : fault(FIELD, type)),
   },
-  drain: {
-    fields: 2,
-    rest: 'none',
-    read(type, [, a, b]) {
-      const afterMs = number(a);
-      const withinMs = number(b);
-      return afterMs === undefined || withinMs === undefined ? fault(FIELD, type) : { type, afterMs, withinMs };
-    },
-  },
+  drain: spread as Decoder<'drain'>,
+  again: spread as Decoder<'again'>,
   bye: {
     fields: 1,
     rest: 'text',

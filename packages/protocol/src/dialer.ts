@@ -61,6 +61,11 @@ export class Dialer {
     this.#wantedMs = nowMs + Math.max(waitMs, hintedMs(hintMs, this.#random));
   }
 
+  /** How long to wait before a transport is greeted once more, when it was not lost but what was behind it. */
+  waitMs(askedMs: number, hasWorked: boolean, bounds: BackoffBounds): number {
+    return hasWorked ? askedMs : Math.max(askedMs, backoffMs(this.#failuresInARow, bounds, this.#random));
+  }
+
   cancel(): void {
     this.#wantedMs = undefined;
   }

@@ -48,7 +48,8 @@ function encodeControl(frame: Exclude<Frame, DataFrame>): string {
     case 'pace':
       return `pace ${frame.pace}\n`;
     case 'drain':
-      return `drain ${frame.afterMs} ${frame.withinMs}\n`;
+    case 'again':
+      return `${frame.type} ${frame.afterMs} ${frame.withinMs}\n`;
     case 'bye':
       return `bye ${frame.code}\n${frame.reason}`;
   }

@@ -26,6 +26,7 @@ export const payload: fc.Arbitrary<Payload> = fc.oneof(
 
 const window = fc.record({ messages: positive, bytes: positive });
 const auth = fc.option(text, { nil: undefined });
+const again = fc.option(fc.boolean(), { nil: undefined });
 const cursor = fc.record({ topic, epoch: id, offset: number });
 const range = fc.record({ topic, epoch: id, offset: number, end: number });
 const topics = fc.array(cursor, { maxLength: 5 });
@@ -60,9 +61,9 @@ export const FRAMES: { readonly [T in FrameType]: fc.Arbitrary<Frame & { type: T
   r: fc.tuple(positive, number, payload).map(([n, ack, p]) => ({ type: 'r', n, ack, ...p })),
   t: fc.tuple(positive, topic, payload).map(([n, name, p]) => ({ type: 't', n, topic: name, ...p })),
   v: payload.map((p) => ({ type: 'v', ...p })),
-  hello: fc.record({ window, auth }).map((body) => ({ type: 'hello', body: withoutUndefined(body) })),
+  hello: fc.record({ window, auth, again }).map((body) => ({ type: 'hello', body: withoutUndefined(body) })),
   resume: fc
-    .record({ session: id, token: id, attempt: positive, epoch: id, received: number, topics, window, auth })
+    .record({ session: id, token: id, attempt: positive, epoch: id, received: number, topics, window, auth, again })
     .map((body) => ({ type: 'resume', body: withoutUndefined(body) })),
   welcome: fc.record({ session: id, token: id, epoch: id, pod: id, policy }).map((body) => ({ type: 'welcome', body })),
   resumed: fc
@@ -85,6 +86,7 @@ export const FRAMES: { readonly [T in FrameType]: fc.Arbitrary<Frame & { type: T
     pace: fc.constantFrom('foreground' as const, 'background' as const),
   }),
   drain: fc.record({ type: fc.constant('drain' as const), afterMs: number, withinMs: number }),
+  again: fc.record({ type: fc.constant('again' as const), afterMs: number, withinMs: number }),
   bye: fc.record({
     type: fc.constant('bye' as const),
     code: fc.oneof(fc.constantFrom(1000, 1001, 1005, 4999), fc.integer({ min: 3000, max: 4999 })),

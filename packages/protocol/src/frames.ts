@@ -27,6 +27,8 @@ export interface TopicRange extends TopicCursor {
 export interface HelloBody {
   readonly window: Window;
   readonly auth?: string;
+  /** The client can be told `again`. */
+  readonly again?: boolean;
 }
 
 export interface ResumeBody {
@@ -40,6 +42,7 @@ export interface ResumeBody {
   readonly topics: readonly TopicCursor[];
   readonly window: Window;
   readonly auth?: string;
+  readonly again?: boolean;
 }
 
 export interface WelcomeBody {
@@ -82,6 +85,7 @@ export type ControlFrame =
   | { readonly type: 'ping' | 'pong'; readonly stamp: number; readonly ack: number }
   | { readonly type: 'pace'; readonly pace: Pace }
   | { readonly type: 'drain'; readonly afterMs: number; readonly withinMs: number }
+  | { readonly type: 'again'; readonly afterMs: number; readonly withinMs: number }
   | { readonly type: 'bye'; readonly code: number; readonly reason: string };
 
 export interface TopicAck {

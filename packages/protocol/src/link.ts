@@ -14,6 +14,8 @@ export class Link {
   acks: AckClock | undefined;
   /** When the phase of now has taken too long. */
   limitMs: number | undefined;
+  /** When its first frame is to be said once more; undefined unless it waits for that. */
+  greetMs: number | undefined;
   /** Something has been said on it since it was attached. */
   proved = false;
 
@@ -29,8 +31,18 @@ export class Link {
     return true;
   }
 
+  /** What was behind it is gone: nothing counts as said on it. The client speaks at `greetMs`, and is answered within the limit. */
+  startOver(greetMs: number, limitMs: number): void {
+    this.liveness = undefined;
+    this.acks = undefined;
+    this.proved = false;
+    this.greetMs = greetMs;
+    this.limitMs = limitMs;
+  }
+
   get dueMs(): number {
-    return Math.min(this.limitMs ?? Infinity, this.liveness?.dueMs ?? Infinity, this.acks?.dueMs ?? Infinity);
+    const { limitMs = Infinity, greetMs = Infinity } = this;
+    return Math.min(limitMs, greetMs, this.liveness?.dueMs ?? Infinity, this.acks?.dueMs ?? Infinity);
   }
 }
 

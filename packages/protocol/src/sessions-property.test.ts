@@ -53,6 +53,7 @@ const likely = fc.oneof(
   }),
   FRAMES.bye,
   FRAMES.drain,
+  fc.record({ type: fc.constant('again' as const), afterMs: fc.nat(100), withinMs: fc.nat(100) }),
   FRAMES.pace,
   FRAMES.welcome,
   fc.tuple(FRAMES.resumed, epoch, small, small, small).map(([f, e, received, offset, more]) => {

@@ -23,7 +23,7 @@ const talking: readonly Phase[] = ['attached', 'leaving'];
 
 /**
  * Who may send which frame in which phase. `leaving` begins with the first `bye`; what the other end said before it heard of that
- * may still arrive. A `bye` answers a `bye`; after that the transport is closed.
+ * may still arrive. A `bye` answers a `bye`; after that the transport is closed. Only `again` leads back.
  */
 export const FRAME_RULES: { readonly [T in FrameType]: FrameRule } = {
   hello: { from: 'client', in: ['open'], to: 'greeting' },
@@ -43,6 +43,8 @@ export const FRAME_RULES: { readonly [T in FrameType]: FrameRule } = {
   pace: { from: 'client', in: talking },
   drain: { from: 'server', in: talking },
   bye: { from: 'both', in: talking, to: 'leaving' },
+  // Said by what stands between the ends, never by a server: who is behind the transport now has heard nothing of all that was said.
+  again: { from: 'server', in: PHASES, to: 'open' },
 };
 
 export const mayCarry = (phase: Phase, type: FrameType, sender: Sender): boolean => {
