@@ -1,1 +1,2 @@
-export {};
+export { systemClock, type Clock } from './clock.js';
+export * from './pool/index.js';

@@ -271,6 +271,13 @@ export interface Health {
   /** Passive: after so many failures a pod rests for so long, as nginx's max_fails and fail_timeout. Defaults 3 and 10,000 ms. */
   readonly maxFails: number;
   readonly failTimeoutMs: number;
+  /** What the gateway asks a pod every `intervalMs`: its `readyPath` (`http`), a WebSocket handshake (`websocket`), or nothing. Default `http`. */
+  readonly check?: 'http' | 'websocket' | 'off';
+  /** So many checks in a row must pass, or fail, before a pod counts as up, or down. Defaults 2 and 3. */
+  readonly rise?: number;
+  readonly fall?: number;
+  /** Over how long a pod that is new or back gets its full share of connections. Default 10,000 ms. */
+  readonly slowStartMs?: number;
 }
 
 /** What only `holdfast gateway` reads. */

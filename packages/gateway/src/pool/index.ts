@@ -1,0 +1,7 @@
+export type { FailureCause } from './failures.js';
+export type { Pick } from './lease.js';
+export type { Counts, Drainer, FoundPod, Pod } from './member.js';
+export type { Affinity } from './order.js';
+export { Pool, type PodChange, type PodReport, type PoolOptions } from './pool.js';
+export { poolOptionsOf } from './settings.js';
+export { POD_STATES, type PodState } from './states.js';

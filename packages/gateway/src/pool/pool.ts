@@ -1,0 +1,193 @@
+import { systemClock, type Clock } from '../clock.js';
+import { Lease, type Pick } from './lease.js';
+import { idOf, Member, type Counts, type Drainer, type FoundPod, type MemberOptions, type Pod } from './member.js';
+import { orderOf, type Affinity } from './order.js';
+import { rank } from './rendezvous.js';
+import { POD_STATES, type PodState } from './states.js';
+
+export interface PoolOptions extends MemberOptions {
+  readonly clock?: Clock;
+}
+
+/** A pod has changed its state. */
+export interface PodChange {
+  readonly pod: Pod;
+  readonly from: PodState;
+  readonly to: PodState;
+}
+
+export interface PodReport {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  readonly state: PodState;
+  readonly weight: number;
+  readonly backup: boolean;
+  /** Connections open or being opened. */
+  readonly load: number;
+  readonly drainedBy: readonly Drainer[];
+  readonly counts: Counts;
+}
+
+/** The pods that a route goes to, and all that decides which of them a connection gets. */
+export class Pool {
+  readonly #options: PoolOptions;
+  readonly #clock: Clock;
+  readonly #members = new Map<string, Member>();
+  readonly #listeners = new Set<(change: PodChange) => void>();
+  #timer: unknown;
+  #timerMs = Infinity;
+  #isClosed = false;
+  #hasBegun = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** All pods there are now, known before or not. The first ones take their full share at once. */
+  found(pods: readonly FoundPod[]): void {
+    const found = new Map(pods.map((pod) => [idOf(pod), pod]));
+    for (const member of this.#members.values()) if (!isSame(member, found.get(member.id))) this.#take(member);
+    for (const [id, pod] of found) this.#put(id, pod);
+    this.#hasBegun = true;
+  }
+
+  /**
+   * The pod for a new connection, on lease; `undefined` when none takes any now. `exclude` has the ids of pods that this connection has
+   * tried already. Among pods that rest, when there are no others, one attempt at a time is let through.
+   */
+  choose(affinity: Affinity, { exclude }: { exclude?: ReadonlySet<string> } = {}): Pick | undefined {
+    const nowMs = this.#clock.now();
+    const members = [...this.#members.values()].filter(({ id }) => exclude?.has(id) !== true);
+    const taking = members.filter(({ state }) => POD_STATES[state].takes);
+    const tiers = [taking.filter(({ backup }) => !backup), taking.filter(({ backup }) => backup)];
+    for (const tier of tiers) {
+      for (const member of tier) member.setShare(nowMs);
+      for (const member of orderOf(tier, affinity)) if (member.admits(nowMs)) return this.#lease(member);
+    }
+    const last = rank(affinity.key ?? '', members).find((member) => member.admitsLast(nowMs));
+    return last && this.#lease(last);
+  }
+
+  /**
+   * Tells of pods that come, go, drain, fail or are back; the returned function ends it. A carrier compares `change.pod` with `pick.pod`
+   * itself, not by id: a pod that is gone and back is another one.
+   */
+  watch(listener: (change: PodChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Whether a new connection would find a pod. */
+  get isReady(): boolean {
+    return [...this.#members.values()].some(({ state }) => POD_STATES[state].takes);
+  }
+
+  get(id: string): Pod | undefined {
+    return this.#members.get(id);
+  }
+
+  /** Takes no new connections to this pod, and tells its carriers to leave it. False if there is no such pod. */
+  drain(id: string, by: Drainer = 'admin'): boolean {
+    return this.#change(id, ({ drainers }) => drainers.add(by));
+  }
+
+  undrain(id: string, by: Drainer = 'admin'): boolean {
+    return this.#change(id, ({ drainers }) => drainers.delete(by));
+  }
+
+  report(): PodReport[] {
+    return Array.from(this.#members.values(), (member) => ({
+      id: member.id,
+      host: member.host,
+      port: member.port,
+      state: member.state,
+      weight: member.weight,
+      backup: member.backup,
+      load: member.load,
+      drainedBy: [...member.drainers],
+      counts: member.counts,
+    }));
+  }
+
+  close(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#isClosed = true;
+    this.#listeners.clear();
+  }
+
+  #lease(member: Member): Pick {
+    member.load++;
+    member.counts.chosen++;
+    return new Lease(member, {
+      established: () => this.#after(member, () => member.succeeded()),
+      failed: (cause, wasOpen) => this.#after(member, () => member.failed(cause, this.#clock.now(), wasOpen)),
+      abandoned: () => this.#after(member, () => member.abandoned()),
+      ended: () => void member.load--,
+    });
+  }
+
+  #put(id: string, pod: FoundPod): void {
+    let member = this.#members.get(id);
+    if (member === undefined) {
+      member = new Member(pod, this.#options);
+      // So that whoever watches is told of it.
+      member.state = 'gone';
+      this.#members.set(id, member);
+    }
+    member.found = pod;
+    if (pod.draining === true) member.drainers.add('discovery');
+    else member.drainers.delete('discovery');
+    this.#judge(member);
+  }
+
+  #take(member: Member): void {
+    member.gone = true;
+    this.#members.delete(member.id);
+    this.#judge(member);
+  }
+
+  #change(id: string, change: (member: Member) => void): boolean {
+    const member = this.#members.get(id);
+    if (member === undefined) return false;
+    this.#after(member, () => change(member));
+    return true;
+  }
+
+  #after(member: Member, change: () => void): void {
+    change();
+    this.#judge(member);
+  }
+
+  #judge(member: Member): void {
+    const nowMs = this.#clock.now();
+    const from = member.state;
+    let to = member.judge(nowMs);
+    if (this.#hasBegun && POD_STATES[to].takes && !POD_STATES[from].takes) {
+      member.warmUp(nowMs);
+      to = member.judge(nowMs);
+    }
+    member.state = to;
+    this.#arm(nowMs);
+    if (from !== to) for (const listener of Array.from(this.#listeners)) listener({ pod: member, from, to });
+  }
+
+  /** One timer for the earliest of all that changes by time alone. */
+  #arm(nowMs: number): void {
+    const nextMs = Math.min(...Array.from(this.#members.values(), (member) => member.nextMs(nowMs)));
+    if (this.#isClosed || nextMs === this.#timerMs) return;
+    this.#clock.clearTimeout(this.#timer);
+    this.#timerMs = nextMs;
+    if (nextMs < Infinity) this.#timer = this.#clock.setTimeout(() => this.#judgeAll(), nextMs - nowMs);
+  }
+
+  #judgeAll(): void {
+    this.#timerMs = Infinity;
+    for (const member of this.#members.values()) this.#judge(member);
+  }
+}
+
+/** A pod that is back under another address is another one: what was known of the old one says nothing of it. */
+const isSame = (member: Member, found: FoundPod | undefined): boolean =>
+  found !== undefined && found.host === member.host && found.port === member.port;
