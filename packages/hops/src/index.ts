@@ -1,1 +1,27 @@
-export {};
+export { disk, type Files, memoryFiles } from './files.js';
+export {
+  type Expected,
+  isAtLeast,
+  type LintContext,
+  parseVersion,
+  pingOf,
+  slowest,
+  type Version,
+  webSocketPaths,
+} from './lint/context.js';
+export { type Dialect, type Found, linter, type Linter, type Reading, type ReadProblem } from './lint/dialect.js';
+export { countBySeverity, lint, type LintOptions, type LintReport, type Repair } from './lint/engine.js';
+export { ENGINE_RULES } from './lint/engine-rules.js';
+export {
+  docsOf,
+  type Edit,
+  type Finding,
+  type Place,
+  type Problem,
+  type Rule,
+  type RuleFacts,
+  SEVERITIES,
+  type Severity,
+} from './lint/rule.js';
+export * from './nginx/index.js';
+export { type Position, Source } from './source.js';

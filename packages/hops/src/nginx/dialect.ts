@@ -1,0 +1,46 @@
+import { basename } from 'node:path';
+import type { Source } from '../source.js';
+import type { LintContext } from '../lint/context.js';
+import type { Dialect, Reading } from '../lint/dialect.js';
+import { type NginxTree, readNginx } from './tree.js';
+
+const BLOCK =
+  /^[ \t]*(?:http|server|events|stream|upstream[ \t]+\S+|location[ \t][^\n{]+|map[ \t]+\S+[ \t]+\S+)[ \t\r\n]*\{/m;
+const DIRECTIVE =
+  /^[ \t]*(?:proxy_(?:pass|set_header|http_version|read_timeout)|worker_processes|include|listen)[ \t]+[^\n]*;/m;
+const HEAD_CHARS = 65_536;
+
+/** By its content: a block or a directive of nginx; not by its name alone, which Caddy, Apache and others share. */
+export function isNginx({ path, text }: Source): boolean {
+  if (/\.(?:ya?ml|json|toml|md|cfg|ts|js|mjs|lua|sh|py|go|html?)$|(?:^|\/)(?:Caddyfile|Dockerfile)[^/]*$/i.test(path))
+    return false;
+  const name = basename(path);
+  // Keys of HAProxy's sections never end in `;`.
+  const head = text.slice(0, HEAD_CHARS);
+  if (BLOCK.test(head) && /;|\}/.test(head)) return true;
+  return DIRECTIVE.test(head) || (/^nginx.*\.conf$/.test(name) && text.trim() === '');
+}
+
+/** A root is a file that no other includes. */
+export function readAll(sources: readonly Source[], context: LintContext): Reading<NginxTree> {
+  const { files } = context;
+  const trees = sources.map((source) => readNginx(source, files));
+  const names = (tree: NginxTree): string[] => tree.files.map(({ source }) => files.identity(source.path));
+  const included = new Set(trees.flatMap((tree) => names(tree).slice(1)));
+  const isIncluded = ({ root }: NginxTree): boolean => included.has(files.identity(root.source.path));
+  const units: NginxTree[] = [];
+  const covered = new Set<string>();
+  // Files that include one another in a circle have no root: the first of them is it.
+  for (const tree of [...trees.filter((each) => !isIncluded(each)), ...trees.filter(isIncluded)]) {
+    if (covered.has(files.identity(tree.root.source.path))) continue;
+    units.push(tree);
+    for (const name of names(tree)) covered.add(name);
+  }
+  return {
+    units,
+    problems: units.flatMap((tree) => tree.problems),
+    sources: units.flatMap((tree) => tree.files.map(({ source }) => source)),
+  };
+}
+
+export const nginxFiles: Omit<Dialect<NginxTree>, 'rules'> = { name: 'nginx', recognises: isNginx, read: readAll };
