@@ -172,13 +172,24 @@ export interface ConnectPolicy {
   readonly maxAttempts: number;
 }
 
-/** What decides which pod a connection goes to. */
+/** What decides which pod a connection goes to. A connection that lacks what it names goes to whoever has the fewest. */
 export type Stickiness =
   | { readonly by: 'none'; readonly balance: 'round-robin' | 'least' }
-  | { readonly by: 'ip' }
-  | { readonly by: 'session' }
-  | { readonly by: 'header'; readonly header: string }
-  | { readonly by: 'cookie'; readonly cookie: CookiePolicy };
+  | ({ readonly by: 'ip'; readonly prefix?: IpPrefix } & LoadBound)
+  | ({ readonly by: 'session' } & LoadBound)
+  | ({ readonly by: 'header'; readonly header: string } & LoadBound)
+  | ({ readonly by: 'cookie'; readonly cookie: CookiePolicy } & LoadBound);
+
+/** Bits of an IPv4 address that count: all, or those of nginx's `ip_hash`. Default 32. Of IPv6 it is always 64, one household's network. */
+export type IpPrefix = 24 | 32;
+
+export interface LoadBound {
+  /**
+   * How much more than its share of connections a pod may have before a key goes to its next choice. Default: 1.25 for sessions, which any
+   * pod can take over; no bound for the others.
+   */
+  readonly maxLoad?: number;
+}
 
 export interface CookiePolicy {
   readonly name: string;
@@ -189,6 +200,12 @@ export interface CookiePolicy {
   readonly httpOnly: boolean;
   readonly secure: boolean;
   readonly sameSite: 'strict' | 'lax' | 'none';
+  /** Default: the host that was asked alone. */
+  readonly domain?: string;
+  /** Kept apart for each site that embeds the page (`Partitioned`). Default false. */
+  readonly partitioned?: boolean;
+  /** File of the keys that sign it, one a line, the newest first. Default: one drawn at random when the gateway starts. */
+  readonly keyFile?: string;
   /** Stays with its pod when pods are added (`affinity-mode: persistent`). Default true. */
   readonly persistent: boolean;
 }

@@ -178,6 +178,13 @@ export const WORKER = caller(
   'See what it printed; a module must not end its process.',
 );
 
+// What a gateway knows of its pods.
+export const COOKIE_KEYS = caller(
+  'HF_COOKIE_KEYS',
+  'The keys that sign cookies cannot be used.',
+  'Give one to eight lines of at least 32 characters, as from: openssl rand -base64 32.',
+);
+
 // The stores' own.
 export const SESSION_EXISTS = caller('HF_SESSION_EXISTS', 'A session with this id exists.', 'Draw ids at random.');
 export const STORE_CLOSED = caller('HF_STORE_CLOSED', 'The store has been closed.', 'Open it again.');

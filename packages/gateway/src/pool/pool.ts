@@ -84,8 +84,8 @@ export class Pool {
     return [...this.#members.values()].some(({ state }) => POD_STATES[state].takes);
   }
 
-  get(id: string): Pod | undefined {
-    return this.#members.get(id);
+  get pods(): Iterable<Pod> {
+    return this.#members.values();
   }
 
   /** Takes no new connections to this pod, and tells its carriers to leave it. False if there is no such pod. */
