@@ -228,3 +228,83 @@ export const STORE_EVICTS = caller(
   'The Redis server throws away any key when it is full.',
   'Set maxmemory-policy to noeviction.',
 );
+
+// The gateway's own.
+export const REQUEST = peer(
+  'HF_REQUEST',
+  'The request is not valid HTTP/1.1.',
+  'Mend the client; nothing was passed on.',
+);
+export const REQUEST_SLOW = peer(
+  'HF_REQUEST_SLOW',
+  'The request did not arrive in time.',
+  'Send it at once; look for a proxy that buffers.',
+);
+export const REQUEST_LARGE = peer(
+  'HF_REQUEST_LARGE',
+  'The headers or the body of the request exceed a limit.',
+  'Send less, or raise limits.headerBytes or limits.bodyBytes.',
+);
+export const UPGRADE = peer(
+  'HF_UPGRADE',
+  'The WebSocket handshake is not valid.',
+  'Mend the client against RFC 6455, section 4.1; look for a proxy that does not pass Upgrade.',
+);
+export const ROUTE = peer(
+  'HF_ROUTE',
+  'No route leads there.',
+  'Check host and path against the routes of the gateway.',
+);
+export const ADDRESS_LIMIT = peer(
+  'HF_ADDRESS_LIMIT',
+  'There are too many connections from this address.',
+  'Close some, or raise limits.connectionsPerAddress; behind a proxy, name it in trustedProxies.',
+);
+export const PROXY_HEADER = peer(
+  'HF_PROXY_HEADER',
+  'A connection did not begin with a PROXY protocol header.',
+  'Let the balancer send one, or switch proxyProtocol off.',
+);
+export const POD_NONE = environment(
+  'HF_POD_NONE',
+  'No pod takes connections.',
+  'See the state of the pods in the admin API, and their logs.',
+  'later',
+);
+export const POD_UNREACHABLE = environment(
+  'HF_POD_UNREACHABLE',
+  'No connection to a pod could be made.',
+  'See the log of the gateway and of the pod.',
+);
+export const POD_SLOW = environment(
+  'HF_POD_SLOW',
+  'The pod did not answer in time.',
+  'Look at the pod, or raise connectMs or readMs of the route.',
+);
+export const POD_ANSWER = environment(
+  'HF_POD_ANSWER',
+  'The pod answered what is not valid.',
+  'Mend the pod; it must speak HTTP/1.1 and RFC 6455.',
+);
+export const POD_LOST = environment(
+  'HF_POD_LOST',
+  'The connection to the pod was lost.',
+  'Connect again; another pod takes over. See the log of the pod.',
+  'restart',
+);
+export const MOVED_ON = environment(
+  'HF_MOVED_ON',
+  'The connection is to be moved: its pod drains, the gateway ends, or it is old enough.',
+  'Connect again, at once.',
+  'restart',
+);
+export const IDLE = environment(
+  'HF_IDLE',
+  'Nothing moved in either direction for readMs.',
+  'Ping more often than readMs, or raise it for this route.',
+);
+export const ADMIN_TOKEN = peer(
+  'HF_ADMIN_TOKEN',
+  'The admin API needs its token.',
+  'Send Authorization: Bearer with the content of the token file.',
+);

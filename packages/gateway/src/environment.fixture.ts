@@ -1,0 +1,91 @@
+import type { Environment, Route } from '@holdfast/policy';
+
+const port = { name: 'http', port: 80, targetPort: 8080, protocol: 'http' } as const;
+
+/** A route as a test wants it. */
+export const testRoute = (route: Partial<Route> = {}): Route => ({
+  kind: 'websocket',
+  path: '/',
+  match: 'prefix',
+  hosts: [],
+  port,
+  connectMs: 5_000,
+  readMs: 60_000,
+  sendMs: 60_000,
+  carry: 'relay',
+  hold: { waitMs: 30_000, bufferBytes: 1_048_576, replayCount: 0 },
+  stickiness: { by: 'none', balance: 'round-robin' },
+  ...route,
+});
+
+/** An environment with the defaults of a policy, one route, and a listener on a free port of the loopback. */
+export const testEnvironment = (environment: Partial<Environment> = {}): Environment => ({
+  name: 'test',
+  preset: 'development',
+  namespace: 'default',
+  hosts: [],
+  service: { name: 'app', ports: [port], port },
+  pods: [],
+  hops: [],
+  routes: [testRoute()],
+  keepalive: {
+    pingMs: 2_000,
+    deadMs: 4_000,
+    backgroundPingMs: 25_000,
+    backgroundDeadMs: 50_000,
+    plainPingMs: 30_000,
+    plainPongMs: 60_000,
+    writeMs: 10_000,
+  },
+  connect: {
+    connectMs: 10_000,
+    handshakeMs: 15_000,
+    pingMs: 5_000,
+    closeMs: 10_000,
+    executionMs: 300_000,
+    cleanupMs: 30_000,
+    sessionMs: 600_000,
+    retryMinMs: 500,
+    retryMaxMs: 30_000,
+    maxAttempts: Infinity,
+  },
+  stickiness: { by: 'none', balance: 'round-robin' },
+  drain: {
+    preStopMs: 5_000,
+    propagationMs: 5_000,
+    movesPerSecond: 500,
+    spreadMs: 500,
+    deadlineMs: 25_000,
+    graceMs: 60_000,
+    ageJitter: 0.2,
+  },
+  rollout: { replicas: 3, maxSurge: 1, maxUnavailable: 0, minReadyMs: 0, maxDisrupted: 1 },
+  limits: {
+    connections: 10_000,
+    connectionsPerAddress: 1_000,
+    acceptsPerSecond: 1_000,
+    messageBytes: 16_777_216,
+    headerBytes: 16_384,
+    bodyBytes: 16_777_216,
+  },
+  breaker: { failures: 50, openMs: 1_000 },
+  resources: {},
+  health: {
+    livePath: '/healthz',
+    readyPath: '/readyz',
+    intervalMs: 5_000,
+    timeoutMs: 2_000,
+    maxFails: 3,
+    failTimeoutMs: 10_000,
+    check: 'off',
+    slowStartMs: 0,
+  },
+  gateway: {
+    listen: [{ host: '127.0.0.1', port: 0, certificates: [], proxyProtocol: false }],
+    trustedProxies: [],
+    discovery: { from: 'static' },
+    accessLog: 'off',
+    errorBodies: 'json',
+  },
+  ...environment,
+});
