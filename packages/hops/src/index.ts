@@ -25,3 +25,5 @@ export {
 } from './lint/rule.js';
 export * from './nginx/index.js';
 export { type Position, Source } from './source.js';
+export { MARKER, render, type RenderedFile, type Rendering, targetsOf, targetSummaries } from './render/render.js';
+export { TARGET_NAMES, type TargetName } from './render/target.js';

@@ -185,6 +185,18 @@ export const COOKIE_KEYS = caller(
   'Give one to eight lines of at least 32 characters, as from: openssl rand -base64 32.',
 );
 
+// Of rendering.
+export const RENDER = caller(
+  'HF_RENDER',
+  'The policy cannot be rendered for this target.',
+  'Change what the message names, or leave the target out.',
+);
+export const RENDER_FILE = caller(
+  'HF_RENDER_FILE',
+  'A file to be written was not written by holdfast.',
+  'Move it away, choose another directory, or give --force.',
+);
+
 // The stores' own.
 export const SESSION_EXISTS = caller('HF_SESSION_EXISTS', 'A session with this id exists.', 'Draw ids at random.');
 export const STORE_CLOSED = caller('HF_STORE_CLOSED', 'The store has been closed.', 'Open it again.');

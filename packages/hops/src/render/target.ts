@@ -1,0 +1,50 @@
+import { errors, HoldfastError } from '@holdfast/protocol';
+import type { Environment } from '@holdfast/policy';
+
+/** The programs and platforms that a policy is rendered for, in the order in which they are rendered. */
+export const TARGET_NAMES = [
+  'ingress-nginx',
+  'nginx',
+  'kubernetes',
+  'gateway-api',
+  'haproxy',
+  'envoy',
+  'istio',
+  'cloud-run',
+  'aws',
+] as const;
+export type TargetName = (typeof TARGET_NAMES)[number];
+
+/** One file of a target, before its heading. */
+export interface Body {
+  /** Relative to the target's folder, with `/`. */
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface Target {
+  /** One line for a help text. */
+  readonly summary: string;
+  /** Whether an environment has a place for it, so that it is rendered without being asked for. */
+  fits(env: Environment): boolean;
+  /** @throws HoldfastError `HF_RENDER` when the policy wants what the target cannot do. */
+  render(env: Environment, notes: Notes): readonly Body[];
+}
+
+/** What a person must know about a rendering: what is done elsewhere, and what the target leaves to others. */
+export class Notes {
+  readonly #notes = new Set<string>();
+
+  add(note: string): void {
+    this.#notes.add(note);
+  }
+
+  get all(): readonly string[] {
+    return [...this.#notes];
+  }
+}
+
+/** A wish of the policy that a target cannot fulfil. It is refused: a wish that is silently dropped is found in production. */
+export function unsupported(target: TargetName, wish: string, instead: string): HoldfastError {
+  return new HoldfastError(errors.RENDER, `${target} cannot do this: ${wish}; ${instead}`);
+}
