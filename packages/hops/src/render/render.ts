@@ -9,6 +9,7 @@ import { ingressNginx } from './ingress-nginx.js';
 import { istio } from './istio.js';
 import { kubernetes } from './kubernetes.js';
 import { nginx } from './nginx.js';
+import { spoken } from './units.js';
 import { Notes, type Target, TARGET_NAMES, type TargetName } from './target.js';
 
 const TARGETS: Readonly<Record<TargetName, Target>> = {
@@ -62,7 +63,7 @@ export function render(policy: Policy, env: Environment, names: readonly TargetN
   checkWords(env);
   return [...new Set(names)].map((name) => {
     const notes = new Notes();
-    const bodies = TARGETS[name].render(env, notes);
+    const bodies = TARGETS[name].render(withPossibleConnects(env, notes), notes);
     const heading = headingOf(policy, env, name, notes.all);
     return {
       target: name,
@@ -70,6 +71,18 @@ export function render(policy: Policy, env: Environment, names: readonly TargetN
       files: bodies.map(({ path, text }) => ({ target: name, path: `${name}/${path}`, text: `${heading}${text}` })),
     };
   });
+}
+
+/** The kernel gives up connecting at about this time, whatever a proxy is told. */
+const CONNECT_MS_MAX = 75_000;
+
+function withPossibleConnects(env: Environment, notes: Notes): Environment {
+  const routes = env.routes.map((route) => {
+    if (route.connectMs <= CONNECT_MS_MAX) return route;
+    notes.add(`connect of ${route.path} is 75s, not ${spoken(route.connectMs)}: the kernel gives up then`);
+    return { ...route, connectMs: CONNECT_MS_MAX };
+  });
+  return { ...env, routes };
 }
 
 /** What stands in configurations as it is, and might say more in one of their languages than it does in the policy. */
