@@ -1,7 +1,7 @@
 import type { CookiePolicy, Environment, Route, Stickiness } from '@holdfast/policy';
 import { hopOf, optionOf, proxiesBefore, SESSION_PARAMETER } from './chain.js';
 import { clusterName, clusters } from './envoy-clusters.js';
-import { type Notes, type Target, unsupported } from './target.js';
+import { type Target, unsupported } from './target.js';
 import { capital } from './nginx-upstream.js';
 import { duration, mostSpecificFirst, seconds, spoken } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';

@@ -1,30 +1,12 @@
-import type { Environment, Route, Stickiness } from '@holdfast/policy';
+import type { Environment, Route } from '@holdfast/policy';
 import { groupBy, hopOf, hasVersion, optionOf, ownLabels, restOf, stickinessInWords, websocketsOf } from './chain.js';
 import { envoyGatewayPolicies } from './gateway-envoy.js';
+import { gatewayHop, gatewayName, type Implementation, type RouteGroup } from './gateway-implementation.js';
 import { gkePolicies } from './gateway-gke.js';
 import { nginxFabricPolicies } from './gateway-nginx.js';
 import { type Body, type Notes, type Target, unsupported } from './target.js';
 import { gatewayDuration, mostSpecificFirst, spoken } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
-
-/** One HTTPRoute: routes that are treated alike. Policies are attached to it by its name. */
-export interface RouteGroup {
-  readonly name: string;
-  readonly kind: Route['kind'];
-  readonly routes: readonly Route[];
-  readonly first: Route;
-}
-
-/** Whoever implements the Gateway API in front of the pods, and what of it differs from the others. */
-export interface Implementation {
-  /** Kinds of hops that are this. */
-  readonly kinds: readonly string[];
-  /** Whether HTTPRoute timeouts mean anything to it. */
-  readonly hasRouteTimeouts: boolean;
-  /** Whether it sticks by policies of its own. One that does not needs `sessionPersistence` of the route. */
-  sticksBy(stickiness: Stickiness, env: Environment): boolean;
-  policies(env: Environment, groups: readonly RouteGroup[], notes: Notes): Yaml[];
-}
 
 const IMPLEMENTATIONS: ReadonlyMap<string, Implementation> = new Map([
   ['envoy-gateway', envoyGatewayPolicies],
@@ -64,13 +46,6 @@ function groupsOf(env: Environment): RouteGroup[] {
     );
   return [...named(websocketsOf(env), 'websocket', 'ws'), ...named(restOf(env), 'rest', 'rest')];
 }
-
-function gatewayHop(env: Environment): ReturnType<typeof hopOf> {
-  return hopOf(env, 'gateway-api', ...[...IMPLEMENTATIONS.values()].flatMap(({ kinds }) => kinds));
-}
-
-/** Name of the Gateway that routes are attached to. */
-export const gatewayName = (env: Environment): string => optionOf(gatewayHop(env), 'gateway') ?? env.service.name;
 
 /** The first CRDs with `sessionPersistence` in a route. */
 const PERSISTENCE_VERSION = [1, 1, 0] as const;

@@ -1,6 +1,6 @@
 import type { CookiePolicy, Environment, Stickiness } from '@holdfast/policy';
 import { connectionsInAll, ownLabels, proxiesBefore } from './chain.js';
-import { gatewayName, type Implementation, type RouteGroup } from './gateway-api.js';
+import { gatewayName, type Implementation, type RouteGroup } from './gateway-implementation.js';
 import { capital } from './nginx-upstream.js';
 import { gatewayDuration, spoken } from './units.js';
 import { noted, type Yaml } from './yaml.js';

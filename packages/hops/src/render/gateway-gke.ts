@@ -1,6 +1,6 @@
 import type { Environment, Stickiness } from '@holdfast/policy';
 import { hopOf, ownLabels } from './chain.js';
-import type { Implementation, RouteGroup } from './gateway-api.js';
+import type { Implementation, RouteGroup } from './gateway-implementation.js';
 import { type Notes, unsupported } from './target.js';
 import { seconds, spoken } from './units.js';
 import { noted, type Yaml } from './yaml.js';

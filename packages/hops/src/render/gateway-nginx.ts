@@ -1,6 +1,6 @@
 import type { Environment } from '@holdfast/policy';
 import { ownLabels } from './chain.js';
-import type { Implementation } from './gateway-api.js';
+import type { Implementation } from './gateway-implementation.js';
 import { seconds, spoken } from './units.js';
 import { noted, type Yaml } from './yaml.js';
 
