@@ -1,5 +1,6 @@
+import { surroundingsOf } from '@holdfast/protocol';
 import { CloseEvent } from './close-event.js';
-import { environmentOf, limitsOf } from './node-environment.js';
+import { limitsOf } from './node-environment.js';
 import type { Platform } from './platform.js';
 import { wsDial } from './ws-transport.js';
 
@@ -7,7 +8,7 @@ import { wsDial } from './ws-transport.js';
 export const nodePlatform: Platform = {
   CloseEvent: globalThis.CloseEvent ?? CloseEvent,
   baseUrl: () => undefined,
-  environment: () => environmentOf(process.env),
+  environment: () => surroundingsOf(process.env),
   limits: () => limitsOf(process.env),
   lifecycle: () => undefined,
   dial: ({ transport, closeMs }) => wsDial({ closeTimeout: closeMs, ...transport }),

@@ -167,6 +167,11 @@ export const STORE_OPEN = caller(
   'Give a directory that this user may write, on a local disk.',
 );
 export const STORE_URL = caller('HF_STORE_URL', 'The store is not known.', 'Use memory:, lmdb:PATH or redis://HOST.');
+export const POLICY = caller(
+  'HF_POLICY',
+  'The policy cannot be used.',
+  'Change what is named; `holdfast explain` tells of each key.',
+);
 export const LISTEN = environment(
   'HF_LISTEN',
   'The address cannot be listened on.',

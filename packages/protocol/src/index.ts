@@ -52,4 +52,13 @@ export {
   type ServerState,
 } from './states.js';
 export { agreementOf, offerOf, SUBPROTOCOL, type Agreement } from './subprotocol.js';
+export {
+  environmentNamed,
+  secondsToMs,
+  surroundingsOf,
+  WEBSOCKET_VARIABLES,
+  type EnvironmentName,
+  type Surroundings,
+  type Variables,
+} from './surroundings.js';
 export { sizeOf } from './utf8.js';
