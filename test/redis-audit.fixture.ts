@@ -39,7 +39,10 @@ export async function audit(url: string, prefix: string): Promise<string[]> {
     }
     for (const id of named('c')) {
       if (!named('s').includes(id)) is.push(`cursors of nobody: ${id}`);
-      for (const topic of Object.keys(await hash(`c:${id}`))) followers.set(topic, (followers.get(topic) ?? 0) + 1);
+      for (const topic of Object.keys(await hash(`c:${id}`))) {
+        followers.set(topic, (followers.get(topic) ?? 0) + 1);
+        should.push(`f:${topic} ${id} 0`);
+      }
     }
     for (const name of named('t')) {
       const topic = await hash(`t:${name}`);
@@ -51,6 +54,7 @@ export async function audit(url: string, prefix: string): Promise<string[]> {
     }
     is.push(...[...followers.keys()].map((name) => `no topic ${name}`));
     is.push(...(await scores('due')), ...(await scores('detached')));
+    for (const topic of named('f')) is.push(...(await scores(`f:${topic}`)));
     for (const pod of named('own')) is.push(...(await scores(`own:${pod}`)));
     is.push(...(await client.sMembers(`${prefix}owners`)).map((pod) => `owner ${pod}`));
     const meta = await hash('meta');

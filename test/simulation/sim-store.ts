@@ -4,6 +4,7 @@ import {
   type Batch,
   type BatchResult,
   type Claim,
+  type Followers,
   type NewSession,
   type ReadLimit,
   type Refusal,
@@ -95,6 +96,10 @@ export class StoreView implements Store {
 
   async read(stream: StreamKey, after: number, limit: ReadLimit): Promise<Slice> {
     return this.#ask(() => this.#model.inner.read(stream, after, limit));
+  }
+
+  async followers(topic: string, after: string, limit: number): Promise<Followers> {
+    return this.#ask(() => this.#model.inner.followers(topic, after, limit));
   }
 
   tail(pod: string, listener: (wake: Wake) => void): Tail {

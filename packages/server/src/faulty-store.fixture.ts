@@ -3,6 +3,7 @@ import {
   type Batch,
   type BatchResult,
   type Claim,
+  type Followers,
   type NewSession,
   type ReadLimit,
   type Refusal,
@@ -16,7 +17,7 @@ import {
 } from '@holdfast/store';
 import { deferred, type Deferred } from '@holdfast/testing';
 
-type Operation = 'create' | 'attach' | 'commit' | 'read' | 'lease' | 'adopt' | 'expire';
+type Operation = 'create' | 'attach' | 'commit' | 'read' | 'followers' | 'lease' | 'adopt' | 'expire';
 
 /** A store that fails, waits and loses wake-ups as a test tells it. */
 export class FaultyStore implements Store {
@@ -71,6 +72,11 @@ export class FaultyStore implements Store {
     this.reads++;
     await this.#pass('read');
     return this.#inner.read(stream, after, limit);
+  }
+
+  async followers(topic: string, after: string, limit: number): Promise<Followers> {
+    await this.#pass('followers');
+    return this.#inner.followers(topic, after, limit);
   }
 
   tail(pod: string, listener: (wake: Wake) => void): Tail {

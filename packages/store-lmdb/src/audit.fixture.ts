@@ -1,7 +1,7 @@
 import { expiryOf } from '@holdfast/store';
 import { readBootId } from './boot.js';
 import { type Binary, Environment } from './environment.js';
-import { attachedKey, detachedKey, dueKey, entryPrefix, factKey, ownerKey, topicOfFact } from './keys.js';
+import { attachedKey, detachedKey, dueKey, entryPrefix, factKey, followerKey, ownerKey, topicOfFact } from './keys.js';
 import { type LmdbLog, readSession, readTopic } from './records.js';
 
 /** What does not agree within the tables of a store that nobody has open: index keys, counts, entries, facts. */
@@ -25,10 +25,12 @@ function problemsIn(environment: Environment): string[] {
   const logs = [...sessions, ...topics].map(({ log }) => log);
 
   const followers = new Map<string, number>();
+  const following: Buffer[] = [];
   const facts = keysOf(environment.facts);
   for (const key of facts) {
     if (kindOfFact(key) !== 't') continue;
     const topic = topicOfFact(key);
+    following.push(followerKey(topic, sessionOfFact(key)));
     followers.set(topic, (followers.get(topic) ?? 0) + 1);
   }
   const due = logs.flatMap(({ key, dueMs }) => (dueMs === undefined ? [] : [dueKey(dueMs, key)]));
@@ -39,7 +41,7 @@ function problemsIn(environment: Environment): string[] {
       : detachedKey(expiryOf({ lifeMs, detachedMs, attachedMs }, undefined), id),
   ]);
   return [
-    ...difference('index', keysOf(environment.index), [...due, ...places]),
+    ...difference('index', keysOf(environment.index), [...due, ...places, ...following]),
     ...topics
       .filter((topic) => topic.followers !== (followers.get(topic.log.key.slice(2)) ?? 0))
       .map((topic) => `${topic.log.key} says ${topic.followers} followers`),

@@ -64,6 +64,22 @@ export function dueKey(dueMs: number, stream: StreamKey): Buffer {
   return Buffer.concat([tagged('g'), number(dueMs), Buffer.from(stream)]);
 }
 
+/** Who follows a topic. */
+export function followerKey(topic: string, session: string): Buffer {
+  return Buffer.concat([tagged('f', led(topic)), Buffer.from(session)]);
+}
+
+/** The followers of a topic whose ids come behind this one. */
+export function followersOf(topic: string, after = ''): KeyRange {
+  const { start, end } = startingWith(tagged('f', led(topic)));
+  // A key that is given once more with a byte 0 is the next one there can be.
+  return { start: after === '' ? start : Buffer.concat([start, Buffer.from(`${after}\0`)]), end };
+}
+
+export function followerOf(key: Buffer): string {
+  return key.toString('utf8', 2 + key[1]!);
+}
+
 /** What is kept by pod: sessions that it owns, and those of them that are attached. */
 export type PodTag = 'o' | 'a';
 

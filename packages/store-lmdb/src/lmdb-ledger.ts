@@ -13,7 +13,17 @@ import {
 } from '@holdfast/store';
 import { Entries } from './entries.js';
 import { type Environment, keysIn } from './environment.js';
-import { attachedKey, detachedKey, dueKey, factKey, factsOf, nameKey, ownerKey, topicOfFact } from './keys.js';
+import {
+  attachedKey,
+  detachedKey,
+  dueKey,
+  factKey,
+  factsOf,
+  followerKey,
+  nameKey,
+  ownerKey,
+  topicOfFact,
+} from './keys.js';
 import {
   LmdbLog,
   type LmdbSession,
@@ -141,7 +151,7 @@ export class LmdbLedger implements Ledger {
     const { facts } = this.#environment;
     const key = factKey(session.id, 't', topic);
     const isKnown = facts.doesExist(key);
-    if (isKnown !== (cursor !== undefined)) this.#countFollower(this.topic(topic), isKnown ? -1 : 1);
+    if (isKnown !== (cursor !== undefined)) this.#countFollower(topic, session, isKnown ? -1 : 1);
     if (cursor !== undefined) facts.putSync(key, writeCursor(cursor));
     else if (isKnown) facts.removeSync(key);
   }
@@ -160,7 +170,7 @@ export class LmdbLedger implements Ledger {
 
   remove(session: LmdbSession): void {
     const { facts, sessions } = this.#environment;
-    for (const [topic] of this.cursors(session)) this.#countFollower(this.topic(topic), -1);
+    for (const [topic] of this.cursors(session)) this.#countFollower(topic, session, -1);
     for (const key of keysIn(facts, factsOf(session.id))) facts.removeSync(key);
     this.entries.drop(session.log, session.log.end);
     session.log.dueMs = undefined;
@@ -215,7 +225,11 @@ export class LmdbLedger implements Ledger {
   }
 
   /** A topic without entries is looked at by expiries while nobody follows it. */
-  #countFollower(topic: LmdbTopic, by: 1 | -1): void {
+  #countFollower(name: string, { id }: LmdbSession, by: 1 | -1): void {
+    const topic = this.topic(name);
+    const { index } = this.#environment;
+    if (by === 1) index.putSync(followerKey(name, id), PRESENT);
+    else index.removeSync(followerKey(name, id));
     topic.followers += by;
     const { log } = topic;
     if (by === 1) log.idleSinceMs = undefined;

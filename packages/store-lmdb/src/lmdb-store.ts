@@ -6,6 +6,7 @@ import {
   type BatchResult,
   type Claim,
   errors,
+  type Followers,
   type Guard,
   HoldfastError,
   type NewSession,
@@ -26,9 +27,9 @@ import {
 import { bellDirectory } from './bell-path.js';
 import { readBootId } from './boot.js';
 import { Doorbell, type Ring } from './doorbell.js';
-import { Environment } from './environment.js';
+import { Environment, keysIn } from './environment.js';
 import { adoptSessions, expireLeases, expireSessions, expireStreams } from './expiry.js';
-import { nameKey } from './keys.js';
+import { followerOf, followersOf, nameKey } from './keys.js';
 import { type LmdbStoreInternals, type LmdbStoreOptions, type Settings, settingsOf } from './options.js';
 import { readMarker } from './marker.js';
 import { LmdbLedger } from './lmdb-ledger.js';
@@ -123,6 +124,13 @@ export class LmdbStore implements Store {
     if (slice !== undefined) return slice;
     const epoch = stream.startsWith('t:') ? this.#write('', (ledger) => ledger.topic(stream.slice(2)).log.epoch) : '';
     return { epoch, first: 1, end: 0, entries: [] };
+  }
+
+  async followers(topic: string, after: string, limit: number): Promise<Followers> {
+    return this.#read((ledger) => {
+      const keys = keysIn(this.#environment.index, followersOf(topic, after), limit);
+      return { sessions: keys.map(followerOf), total: ledger.knownTopic(topic)?.followers ?? 0 };
+    });
   }
 
   tail(pod: string, listener: (wake: Wake) => void): Tail {

@@ -3,6 +3,7 @@ import {
   type BatchResult,
   type Claim,
   errors,
+  type Followers,
   HoldfastError,
   newEpoch,
   type NewSession,
@@ -171,6 +172,12 @@ export class RedisStore implements Store {
     const { entries, bytes } = limit;
     const reply = await this.#run(scripts.read, { stream, after, entries, bytes }, [], 'bytes');
     return reply === null ? { epoch: '', first: 1, end: 0, entries: [] } : readSlice(reply as SliceReply);
+  }
+
+  async followers(topic: string, after: string, limit: number): Promise<Followers> {
+    const reply = await this.#run(scripts.followers, { topic, after, limit });
+    const [total, sessions] = reply as [number, string[]];
+    return { sessions, total };
   }
 
   tail(pod: string, listener: (wake: Wake) => void): Tail {

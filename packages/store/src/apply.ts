@@ -1,6 +1,15 @@
 import type { Ledger, SessionRecord } from './ledger.js';
 import { confirmTokens } from './rules.js';
-import type { Batch, BatchResult, Effect, EffectResult, Guard, Part, PartResult } from './store.js';
+import {
+  ANY_EPOCH,
+  type Batch,
+  type BatchResult,
+  type Effect,
+  type EffectResult,
+  type Guard,
+  type Part,
+  type PartResult,
+} from './store.js';
 
 const FENCED: PartResult = Object.freeze({ fenced: true });
 /** The result of an effect that has no place in a stream. */
@@ -66,7 +75,8 @@ function applyEffect(ledger: Ledger, effect: Effect, nowMs: number): EffectResul
     ledger.append(log, effect, nowMs);
     return { offset: log.end, epoch: log.epoch };
   }
-  const session = holder(ledger, effect);
+  const isForAnyHolder = effect.type === 'send' && effect.epoch === ANY_EPOCH;
+  const session = isForAnyHolder ? ledger.session(effect.session) : holder(ledger, effect);
   if (session === undefined) return 'fenced';
   switch (effect.type) {
     case 'send':

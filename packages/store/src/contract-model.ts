@@ -139,13 +139,21 @@ export class ModelStore {
     }
   }
 
+  followers(topic: string): string[] {
+    return this.#sessions
+      .filter(({ follows }) => follows.has(topic))
+      .map(({ id }) => id)
+      .sort();
+  }
+
   sessionCount(): number {
     return this.#sessions.length;
   }
 
   #apply(effect: Effect, nowMs: number): EffectResult {
     if (effect.type === 'publish') return this.#append(`t:${effect.topic}`, effect.data, nowMs);
-    const session = this.#guarded(effect);
+    const isForAnyHolder = effect.type === 'send' && effect.epoch === 0;
+    const session = isForAnyHolder ? this.#find(effect.session) : this.#guarded(effect);
     if (!session || (effect.type === 'send' && session.closing)) return 'fenced';
     if (effect.type === 'send') return this.#append(`s:${session.id}`, effect.data, nowMs);
     if (effect.type === 'subscribe') {

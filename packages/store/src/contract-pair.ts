@@ -35,12 +35,17 @@ export class Pair {
       streams.push({ actual: { key, first, end, texts }, expected: { key, ...this.#model.read(key, 1, 3) } });
     }
     const { sessions } = await this.store.stats();
+    const followers = await Promise.all(['x', 'y'].map((topic) => this.store.followers(topic, '', 9)));
     return {
-      actual: { answer: answer.actual, streams: streams.map(({ actual }) => actual), sessions },
+      actual: { answer: answer.actual, streams: streams.map(({ actual }) => actual), sessions, followers },
       expected: {
         answer: answer.expected,
         streams: streams.map(({ expected }) => expected),
         sessions: this.#model.sessionCount(),
+        followers: ['x', 'y'].map((topic) => {
+          const all = this.#model.followers(topic);
+          return { sessions: all, total: all.length };
+        }),
       },
     };
   }

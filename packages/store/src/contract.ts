@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { batchContract } from './contract-batches.js';
 import { type Abilities, durableContract } from './contract-durable.js';
+import { followerContract } from './contract-followers.js';
 import type { OpenStore } from './contract-kit.js';
 import { podContract } from './contract-pods.js';
 import { propertyContract, type PropertyOptions } from './contract-property.js';
@@ -29,6 +30,7 @@ export function storeContract(name: string, open: OpenStore, options: ContractOp
     sessionContract(open);
     batchContract(open);
     streamContract(open);
+    followerContract(open);
     podContract(open);
     durableContract(open, options.abilities);
     propertyContract(open, options);

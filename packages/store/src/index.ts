@@ -15,6 +15,7 @@ export {
   type Tokens,
 } from './rules.js';
 export {
+  ANY_EPOCH,
   DEFAULT_RETENTION,
   sessionStream,
   topicStream,
@@ -26,6 +27,7 @@ export {
   type Effect,
   type EffectResult,
   type Entry,
+  type Followers,
   type Guard,
   type NewSession,
   type Part,

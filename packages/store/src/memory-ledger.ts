@@ -13,6 +13,8 @@ export interface MemorySession extends SessionRecord {
 
 export interface MemoryTopic extends TopicRecord {
   readonly log: MemoryLog;
+  /** The sessions that follow it. */
+  readonly members: Set<string>;
 }
 
 /** Sessions and topics in maps. What is written is there at once, so there is nothing to remember for later. */
@@ -56,7 +58,7 @@ export class MemoryLedger implements Ledger {
   topic(name: string): MemoryTopic {
     let topic = this.topics.get(name);
     if (topic === undefined) {
-      topic = { log: new MemoryLog(topicStream(name)), followers: 0 };
+      topic = { log: new MemoryLog(topicStream(name)), followers: 0, members: new Set() };
       this.topics.set(name, topic);
     }
     return topic;
@@ -78,11 +80,11 @@ export class MemoryLedger implements Ledger {
 
   setCursor(session: MemorySession, topic: string, cursor: Cursor | undefined): void {
     if (cursor === undefined) {
-      if (session.cursors?.delete(topic) === true) this.topic(topic).followers -= 1;
+      if (session.cursors?.delete(topic) === true) this.#count(this.topic(topic), session, -1);
       return;
     }
     session.cursors ??= new Map();
-    if (!session.cursors.has(topic)) this.#gainFollower(this.topic(topic));
+    if (!session.cursors.has(topic)) this.#count(this.topic(topic), session, 1);
     session.cursors.set(topic, cursor);
   }
 
@@ -96,7 +98,7 @@ export class MemoryLedger implements Ledger {
   }
 
   remove(session: MemorySession): void {
-    for (const topic of session.cursors?.keys() ?? []) this.topic(topic).followers -= 1;
+    for (const topic of session.cursors?.keys() ?? []) this.#count(this.topic(topic), session, -1);
     this.sessions.delete(session.id);
   }
 
@@ -104,8 +106,13 @@ export class MemoryLedger implements Ledger {
     this.#tails.fence(pod, over);
   }
 
-  #gainFollower(topic: MemoryTopic): void {
-    topic.followers += 1;
-    topic.log.idleSinceMs = undefined;
+  #count(topic: MemoryTopic, { id }: MemorySession, by: 1 | -1): void {
+    topic.followers += by;
+    if (by < 0) {
+      topic.members.delete(id);
+    } else {
+      topic.members.add(id);
+      topic.log.idleSinceMs = undefined;
+    }
   }
 }

@@ -7,6 +7,7 @@ import type {
   Batch,
   BatchResult,
   Claim,
+  Followers,
   NewSession,
   ReadLimit,
   Refusal,
@@ -63,6 +64,12 @@ export class MemoryStore implements Store {
     const log = this.#logOf(stream);
     if (log === undefined) return { epoch: '', first: 1, end: 0, entries: [] };
     return { epoch: log.epoch, first: log.first, end: log.end, entries: log.read(after, limit) };
+  }
+
+  async followers(topic: string, after: string, limit: number): Promise<Followers> {
+    const members = Array.from(this.#ledger.topics.get(topic)?.members ?? []);
+    const sessions = members.filter((id) => id > after).sort();
+    return { sessions: sessions.slice(0, limit), total: members.length };
   }
 
   tail(pod: string, listener: (wake: Wake) => void): Tail {

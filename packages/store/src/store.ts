@@ -29,6 +29,12 @@ export interface Store {
   read(stream: StreamKey, after: number, limit: ReadLimit): Promise<Slice>;
 
   /**
+   * The sessions that follow a topic, whether their clients are there or not: at most `limit`, in the order of their ids, from just
+   * behind `after` ('' for the first). Nothing is made by asking.
+   */
+  followers(topic: string, after: string, limit: number): Promise<Followers>;
+
+  /**
    * Calls `listener` with what other pods have done to the streams that this tail follows and to the sessions that this pod
    * owned. A wake-up may be late, merged with others or lost: it says where to look, and offsets tell what is missing. Of a
    * session's stream the pod that owns the session is told. The listener is never called from within another call.
@@ -173,9 +179,15 @@ export interface Part {
 }
 
 /**
+ * In place of an epoch, for `send` alone: from somebody who does not hold the session, and does not know who does. It is taken as
+ * long as the session is there.
+ */
+export const ANY_EPOCH = 0;
+
+/**
  * A change to a session is guarded by the epoch of *that* session, also when the handler of another one made it.
  *
- * `send`: refused once the session is closing. `subscribe`: from the end of the topic as it is at this point of the batch, so that
+ * `send`: refused once the session is closing; may be guarded by {@link ANY_EPOCH}. `subscribe`: from the end of the topic as it is at this point of the batch, so that
  * what is published later in the same batch is received; made twice, it keeps the older cursor. `unsubscribe`: no error where there
  * is nothing to end. `close`: the first one counts.
  */
@@ -224,6 +236,12 @@ export interface Slice {
 
 export interface Entry extends Content {
   readonly offset: number;
+}
+
+export interface Followers {
+  readonly sessions: readonly string[];
+  /** How many there are in all. */
+  readonly total: number;
 }
 
 export interface Wake {

@@ -55,7 +55,8 @@ local function apply(e)
     t.dirty = true
     return landed(t, t.fin)
   end
-  local s = holder(e)
+  -- Epoch 0: from somebody who does not hold the session.
+  local s = e.type == 'send' and e.epoch == 0 and session(e.session) or holder(e)
   if not s then return 'x' end
   if e.type == 'send' then
     if s.code then return 'x' end

@@ -227,6 +227,7 @@ local function flushRemoved(s)
   meta.sessions = meta.sessions - 1
   meta.entries = meta.entries - s.entriesLeft
   meta.bytes = meta.bytes - s.log.bytes0
+  for name in pairs(s.cursors) do call('ZREM', P .. 'f:' .. name, s.id) end
   call('DEL', P .. 's:' .. s.id, P .. 'e:s:' .. s.id, P .. 'c:' .. s.id)
   if s.log.due0 then call('ZREM', P .. 'due', s.log.key) end
   unplace(s.id, s.pod0, s.detached0)
@@ -266,8 +267,13 @@ end
 local function flushCursors(s)
   for name in pairs(s.cursorsDirty) do
     local c = s.cursors[name]
-    if c then call('HSET', P .. 'c:' .. s.id, name, num(c.offset) .. ' ' .. c.epoch)
-    else call('HDEL', P .. 'c:' .. s.id, name) end
+    if c then
+      call('HSET', P .. 'c:' .. s.id, name, num(c.offset) .. ' ' .. c.epoch)
+      call('ZADD', P .. 'f:' .. name, 0, s.id)
+    else
+      call('HDEL', P .. 'c:' .. s.id, name)
+      call('ZREM', P .. 'f:' .. name, s.id)
+    end
   end
 end
 
@@ -325,6 +331,8 @@ call('DEL', key)
 call('ZADD', key, '1', 'a')
 call('ZRANGE', key, 0, -1)
 call('ZRANGEBYSCORE', key, '-inf', '(2')
+call('ZRANGEBYLEX', key, '-', '+', 'LIMIT', 0, 1)
+call('ZCARD', key)
 call('ZREM', key, 'a')
 call('SADD', key, 'a')
 call('SMEMBERS', key)

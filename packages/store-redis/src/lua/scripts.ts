@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { COMMIT } from './batches.js';
 import { FLUSH, PROBE, RECORDS } from './records.js';
 import { ADOPT, ATTACH, CREATE, EXPIRE, LEASE } from './sessions.js';
-import { POSITIONS, READ, STATS } from './streams.js';
+import { FOLLOWERS, POSITIONS, READ, STATS } from './streams.js';
 
 export interface Script {
   readonly source: string;
@@ -29,6 +29,7 @@ export const scripts = {
   adopt: script(ALWAYS, ADOPT),
   expire: script(ALWAYS, EXPIRE),
   read: script(ALWAYS, READ),
+  followers: script(ALWAYS, FOLLOWERS),
   positions: script(ALWAYS, POSITIONS),
   stats: script(ALWAYS, STATS),
 } satisfies Record<string, Script>;

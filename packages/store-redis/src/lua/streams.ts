@@ -42,6 +42,13 @@ end
 return done(result)
 `;
 
+/** Arguments: topic, after and limit. Returns how many sessions follow the topic, and those whose ids come behind `after`. */
+export const FOLLOWERS = `
+local key = P .. 'f:' .. A.topic
+local from = A.after == '' and '-' or '(' .. A.after
+return done({ call('ZCARD', key), call('ZRANGEBYLEX', key, from, '+', 'LIMIT', 0, A.limit) })
+`;
+
 export const STATS = `
 return done({ meta.sessions, meta.sessions + meta.topics, meta.entries, meta.bytes })
 `;
