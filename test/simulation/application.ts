@@ -39,7 +39,11 @@ export class Application {
 
   opened(session: PodSession, state: SessionState, handshake: Handshake, isRecovered: boolean): void {
     const { context } = this.#options;
-    const socket = new SessionSocket(session, state, context, handshake.protocol, isRecovered);
+    const socket = new SessionSocket(session, state, context, {
+      protocol: handshake.protocol,
+      recovered: isRecovered,
+      report: () => undefined,
+    });
     const query = new URLSearchParams((handshake.request.url ?? '').slice(2));
     const name = query.get('client') ?? '';
     const place = name.slice(0, name.indexOf('.'));

@@ -3,7 +3,7 @@ import { errors, type Policy } from '@holdfast/protocol';
 import type { Store } from '@holdfast/store';
 import type { ModelLink, Timeline } from '@holdfast/protocol/testing';
 import type { Random } from '@holdfast/testing';
-import { drain } from '../../packages/server/src/drain.js';
+import { drain, drainOptions } from '../../packages/server/src/drain.js';
 import { greeting, refuse } from '../../packages/server/src/greeter.js';
 import { Pod } from '../../packages/server/src/pod.js';
 import { Application, isAsked, urlOf } from './application.js';
@@ -108,7 +108,7 @@ export class SimPod {
       clock: this.#clock,
       stopAccepting: () => () => this.#handshakes,
     };
-    await drain(drained, { deadlineMs, movesPerSecond: 20 });
+    await drain(drained, drainOptions({ deadlineMs, movesPerSecond: 20 }));
   }
 
   /** The process is gone. Its kernel resets the connections, unless the machine went with it. */

@@ -121,8 +121,13 @@ export const OPTION = caller('HF_OPTION', 'An option has an impossible value.', 
 // The server's own.
 export const TOPIC = caller(
   'HF_TOPIC',
-  'The name of a topic is empty or too long.',
+  'The name of a topic is empty, too long, or begins with ~, as those of users do.',
   'Use at most 128 bytes, percent-encoded.',
+);
+export const USER = caller(
+  'HF_USER',
+  'The name of a user is empty or too long.',
+  'Use a string of at most 127 bytes, percent-encoded.',
 );
 export const TOPICS = caller(
   'HF_TOPICS',
@@ -139,9 +144,19 @@ export const ENDED = caller(
   'The session has ended or moved to another pod.',
   'Send from the pod that holds it.',
 );
+export const SESSION_UNKNOWN = caller(
+  'HF_SESSION_UNKNOWN',
+  'No session has this id: it has ended or is closing, or there never was one.',
+  'Send to its user, or drop the message.',
+);
+export const PUBLISHER_CLOSED = caller(
+  'HF_PUBLISHER_CLOSED',
+  'The publisher is closed; what it had not written by then may or may not be there.',
+  'Make another one.',
+);
 export const BACKLOG = environment(
   'HF_BACKLOG',
-  'More waits for the store than maxPendingBytes.',
+  'More waits for the store than maxPendingBytes, or than maxPending.',
   'Check the store; slow the producer down.',
 );
 export const HANDLER = caller(

@@ -68,6 +68,7 @@ export class Committer {
   /** The part that a handler of now adds its effects to. */
   #current: PendingPart | undefined;
   #idleWaiters: (() => void)[] = [];
+  #givenUp: Error | undefined;
 
   constructor(options: { store: Store; clock: Clock; pod: string; maxPendingBytes: number; listener: CommitListener }) {
     this.#store = options.store;
@@ -134,6 +135,11 @@ export class Committer {
     }
   }
 
+  /** From now on a batch that fails is not tried again, and neither are those behind it: their effects end with this error. */
+  giveUp(error: Error): void {
+    this.#givenUp = error;
+  }
+
   /** Resolves when all that was added until now is through. */
   async idle(): Promise<void> {
     if (!this.#running && this.#parts.length === 0 && this.#between.length === 0) return;
@@ -198,12 +204,17 @@ export class Committer {
     for (const part of parts) stampEpochs(part);
     const results = await this.#untilDone({ pod: this.#pod, nowMs: this.#clock.wallMs(), parts });
     for (const { effects } of parts) for (const effect of effects) this.#release(effect);
+    if (results === undefined) {
+      for (const { effects } of parts) for (const effect of effects) this.settle(effect, this.#givenUp);
+      return;
+    }
     for (const [i, part] of parts.entries()) this.#listener.committed(part, results[i] as PartResult);
     this.#listener.turnDone();
   }
 
-  async #untilDone(batch: Batch): Promise<readonly PartResult[]> {
+  async #untilDone(batch: Batch): Promise<readonly PartResult[] | undefined> {
     for (let attempt = 0; ; attempt++) {
+      if (attempt > 0 && this.#givenUp) return undefined;
       try {
         const { parts } = await this.#store.commit(batch);
         if (attempt > 0) this.#listener.troubled(false);

@@ -1,5 +1,6 @@
 import { errors, HoldfastError, topicToWire } from '@holdfast/protocol';
 import type { Content } from '@holdfast/store';
+import { isUserTopic } from './users.js';
 
 /** What `ws` sockets take for a message. */
 export type SendData =
@@ -35,7 +36,7 @@ function copyOf(data: Exclude<SendData, string | number>): Buffer {
 const viewOf = (view: ArrayBufferView): Uint8Array => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 
 export function checkTopic(topic: string): string {
-  if (typeof topic !== 'string' || topicToWire(topic) === undefined) {
+  if (typeof topic !== 'string' || topicToWire(topic) === undefined || isUserTopic(topic)) {
     throw new HoldfastError(errors.TOPIC, JSON.stringify(topic));
   }
   return topic;

@@ -1,6 +1,7 @@
-import { CLOSE, errors } from '@holdfast/protocol';
+import { CLOSE, errors, HoldfastError } from '@holdfast/protocol';
 import type { WebSocket } from 'ws';
 import type { Clock } from './clock.js';
+import { Mover } from './mover.js';
 import { PodSession } from './pod-session.js';
 import type { Pod } from './pod.js';
 
@@ -39,37 +40,33 @@ export interface Drained {
 /** Empties a pod: every client attaches elsewhere before it is let go. The caller has made readiness fail. */
 export async function drain(
   { pod, plain, clock, stopAccepting }: Drained,
-  options: DrainOptions,
+  options: Required<DrainOptions>,
 ): Promise<DrainReport> {
-  const { propagationMs = 0, movesPerSecond = 500, spreadMs = 500, deadlineMs = 25_000 } = options;
+  const { propagationMs, movesPerSecond, spreadMs, deadlineMs } = options;
   const startMs = clock.monotonicMs();
   const leftMs = (): number => deadlineMs - (clock.monotonicMs() - startMs);
   await clock.wait(propagationMs);
   const handshakes = stopAccepting();
   pod.retire();
   const asked = new Set<PodSession | WebSocket>();
-  const ask = (session: PodSession, afterMs: number, withinMs: number): void => {
-    asked.add(session);
-    session.machine.drain(Math.floor(afterMs), Math.ceil(withinMs));
-    session.run();
-  };
-  // A plain client cannot be asked: it is told when its step comes, with a code that says that it may come back.
-  const tell = (ws: WebSocket, afterMs: number): void => {
-    asked.add(ws);
-    clock.setTimeout(() => ws.close(CLOSE.restart, 'restart'), afterMs);
-  };
   const attached = (): PodSession[] => Array.from(pod.sessions.values()).filter((session) => session.attached);
   const first = attached();
   const total = first.length + plain.size;
-  const stepMs = Math.max(spreadMs, (total / movesPerSecond) * 1_000) / Math.max(1, total);
-  // Each client gets a step of its own and chooses a moment in it: the rate holds, and none knows the others' moments.
-  for (const [i, session] of first.entries()) ask(session, i * stepMs, stepMs);
-  for (const [i, ws] of Array.from(plain).entries()) tell(ws, (first.length + i) * stepMs);
+  const mover = new Mover(clock, Math.max(spreadMs, (total / movesPerSecond) * 1_000) / Math.max(1, total));
+  const ask = (clients: Iterable<PodSession | WebSocket>): void => {
+    for (const client of clients) {
+      if (asked.has(client)) continue;
+      asked.add(client);
+      mover.ask(client);
+    }
+  };
+  ask(first);
+  ask(plain);
   while (leftMs() > 0 && attached().length + plain.size + handshakes() > 0) {
     await clock.wait(LOOK_MS);
     // Those whose handshake was under way when we began.
-    for (const session of attached()) if (!asked.has(session)) ask(session, 0, LOOK_MS);
-    for (const ws of plain) if (!asked.has(ws)) tell(ws, 0);
+    ask(attached());
+    ask(plain);
   }
   const cut = attached();
   for (const session of cut) {
@@ -87,4 +84,17 @@ export async function drain(
     cut: cut.length,
     tookMs: Math.round(clock.monotonicMs() - startMs),
   };
+}
+
+/** With their defaults. Throws HF_OPTION. */
+export function drainOptions(options: DrainOptions): Required<DrainOptions> {
+  const { propagationMs = 0, movesPerSecond = 500, spreadMs = 500, deadlineMs = 25_000 } = options;
+  for (const [name, value] of Object.entries({ propagationMs, spreadMs, deadlineMs })) {
+    if (!(value >= 0 && value < Infinity)) throw new HoldfastError(errors.OPTION, `${name} is ${value}`);
+  }
+  if (!(movesPerSecond > 0)) throw new HoldfastError(errors.OPTION, `movesPerSecond is ${movesPerSecond}`);
+  if (propagationMs > deadlineMs) {
+    throw new HoldfastError(errors.OPTION, `propagationMs ${propagationMs} leaves nothing of deadlineMs ${deadlineMs}`);
+  }
+  return { propagationMs, movesPerSecond, spreadMs, deadlineMs };
 }

@@ -58,6 +58,22 @@ describe('a message listener that throws', () => {
     expect(failures).toEqual([]);
   });
 
+  test('leaves session.data, the topics and the user as they were', async () => {
+    const { store, client, socket } = await begun();
+    socket.session.user = 'ada';
+    socket.session.data['name'] = 'Ada';
+    await until(() => JSON.stringify(store.batches).includes('Ada'));
+    socket.on('message', () => {
+      socket.session.data['name'] = 'Bob';
+      socket.session.user = 'bob';
+      throw new Error('oops');
+    });
+    client.send(1, 'x');
+    await client.hear('ack');
+    expect(socket.session).toMatchObject({ user: 'ada', data: { name: 'Ada' } });
+    expect(JSON.stringify(store.batches)).not.toMatch(/[Bb]ob/);
+  });
+
   test('counts its message as handled: a client that comes back does not hand it out again', async () => {
     const { url, client, socket } = await begun();
     socket.on('message', () => {
@@ -265,6 +281,52 @@ describe('an asynchronous handler', () => {
     client.send(2, 'small');
     expect(await client.texts(1)).toEqual(['small']);
     expect(failures).toMatchObject([{ code: 'HF_DATA' }]);
+    expect(socket.session.data).toEqual({ text: 'small' });
+  });
+
+  test('commits what it changes of session.data behind an await, in one part with its other effects', async () => {
+    const { store, client, socket } = await begun();
+    socket.handle(async ({ data }, tx) => {
+      await nextTurn();
+      socket.session.data['last'] = textOf(data);
+      await nextTurn();
+      tx.send('done');
+    });
+    client.send(1, 'a');
+    await client.texts(1);
+    const parts = store.batches.flatMap((batch) => batch.parts).filter(({ watermark }) => watermark === 1);
+    expect(parts).toMatchObject([{ effects: [{ type: 'send' }, { type: 'data', data: '{"last":"a"}' }] }]);
+  });
+
+  test.each(['before', 'behind'])('that throws %s an await leaves session.data as it was', async (when) => {
+    const { store, client, socket, failures } = await begun();
+    socket.session.data['list'] = ['kept'];
+    await until(() => store.batches.some(({ parts }) => JSON.stringify(parts).includes('kept')));
+    socket.handle(async ({ data }, tx) => {
+      if (when === 'behind') await nextTurn();
+      (socket.session.data['list'] as string[]).push(textOf(data));
+      if (textOf(data) === 'bad') throw new Error('oops');
+      tx.send('done');
+    });
+    client.send(1, 'bad');
+    client.send(2, 'good');
+    await client.texts(1);
+    expect(socket.session.data).toEqual({ list: ['kept', 'good'] });
+    expect(JSON.stringify(store.batches)).not.toContain('bad');
+    expect(failures).toHaveLength(1);
+  });
+
+  test('whose effects find no room leaves session.data as it was', async () => {
+    const { client, socket, failures } = await begun({ maxPendingBytes: 100 });
+    socket.handle(({ data }, tx) => {
+      socket.session.data['last'] = textOf(data);
+      tx.send(textOf(data) === 'big' ? 'x'.repeat(200) : 'small');
+    });
+    client.send(1, 'small');
+    client.send(2, 'big');
+    await client.texts(1);
+    await until(() => failures.length === 1);
+    expect(socket.session.data).toEqual({ last: 'small' });
   });
 
   test('whose effects find no room fails, and the next message is handled', async () => {

@@ -77,6 +77,7 @@ export class InboundQueue {
     try {
       this.#context.committer.within(this.#session, delivery.n, () => this.#session.view?.handleMessage(delivery));
     } catch (error) {
+      this.#session.view?.restoreData();
       this.fail(error);
     }
   }
@@ -97,6 +98,7 @@ export class InboundQueue {
       const data = this.#session.view?.takeData();
       return data ? [...effects, data] : effects;
     } catch (error) {
+      this.#session.view?.restoreData();
       this.fail(error);
       return [];
     }
@@ -106,7 +108,9 @@ export class InboundQueue {
     const { committer } = this.#context;
     try {
       committer.add({ writer: this.#session, watermark, effects });
+      this.#session.view?.keepData();
     } catch (error) {
+      this.#session.view?.restoreData();
       this.fail(error);
       committer.add({ writer: this.#session, watermark, effects: [] });
     }

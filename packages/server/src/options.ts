@@ -4,7 +4,9 @@ import type { Store } from '@holdfast/store';
 import type { ServerOptions as WsServerOptions } from 'ws';
 import { DEFAULT_ADMISSION, type AdmissionOptions } from './admission.js';
 import { systemClock, type Clock } from './clock.js';
+import { checkDrainRequests, type DrainRequests } from './drain-requests.js';
 import { DEFAULT_KEEPALIVE, type KeepaliveOptions } from './keepalive.js';
+import { rotationOptions, type RotationOptions } from './rotation.js';
 
 /** The options of `ws`'s WebSocketServer, and those of the sessions on top. */
 export interface ServerOptions extends Omit<WsServerOptions, 'WebSocket'> {
@@ -35,6 +37,10 @@ export interface ServerOptions extends Omit<WsServerOptions, 'WebSocket'> {
   leaseMs?: number;
   /** Bound on what waits for the store, in bytes; `send` and `publish` throw HF_BACKLOG beyond it. Default 64 MiB. */
   maxPendingBytes?: number;
+  /** Planned rotation: `maxAgeMs` of connections, `ageJitter`, `movesPerSecond`; see `RotationOptions`. Default: none. */
+  rotation?: Partial<RotationOptions>;
+  /** Answers `POST /drain` beside `/healthz` and `/readyz`; see `DrainRequests`. Default: it is left to the application. */
+  drainRequests?: DrainRequests;
   /**
    * Checks the `auth` string that a client presents in its first frame, at every attach. Default: none is asked for.
    * `verifyClient` is called at every attach as well.
@@ -55,6 +61,7 @@ export interface SessionOptions {
   readonly executionMs: number;
   readonly leaseMs: number;
   readonly maxPendingBytes: number;
+  readonly rotation: RotationOptions | undefined;
   readonly clock: Clock;
 }
 
@@ -87,6 +94,7 @@ export function sessionOptions(options: ServerOptions): SessionOptions {
   for (const [ping, pingMs, dead, deadMs] of pairs) {
     if (deadMs <= pingMs) throw new HoldfastError(errors.OPTION, `${dead} must be more than ${ping}`);
   }
+  if (options.drainRequests) checkDrainRequests(options.drainRequests);
   // Clients refuse a welcome with a policy that makes no sense.
   if (!readPolicy(policy)) throw new HoldfastError(errors.OPTION, `policy is ${JSON.stringify(policy)}`);
   return {
@@ -94,6 +102,7 @@ export function sessionOptions(options: ServerOptions): SessionOptions {
     admission,
     keepalive,
     ...times,
+    rotation: rotationOptions(options.rotation),
     clock: options.clock ?? systemClock,
   };
 }

@@ -6,6 +6,7 @@ import type { Session } from './session.js';
 import { newSessionId } from './token.js';
 import type { Follower, TopicHub } from './topic-hub.js';
 import { runHandler, type Handler, type Tx } from './transaction.js';
+import { userOf, userTopic } from './users.js';
 
 /** More than this waiting for a plain client that follows topics, and it is gone: it has no log to come back to. */
 const MAX_BUFFERED_BYTES = 1_048_576;
@@ -24,6 +25,7 @@ export class PlainSocket extends Ws implements Follower {
   readonly session: Session = {
     id: newSessionId(),
     data: {},
+    user: undefined,
     recovered: false,
     attachments: 1,
     attached: true,
@@ -36,6 +38,11 @@ export class PlainSocket extends Ws implements Follower {
   /** Called once, before the application gets it. */
   join(context: PlainContext): void {
     this.#context = context;
+    Object.defineProperty(this.session, 'user', {
+      get: () => userOf(this.#topics),
+      set: (user: string | undefined) => this.#belong(user),
+      enumerable: true,
+    });
     this.on('close', () => {
       for (const topic of this.#topics) context.hub.unfollow(topic, this);
       Object.assign(this.session, { attached: false });
@@ -43,14 +50,30 @@ export class PlainSocket extends Ws implements Follower {
   }
 
   subscribe(topic: string, done?: () => void): void {
-    this.#topics.add(checkTopic(topic));
-    if (this.readyState === Ws.OPEN) this.#context?.hub.follow(topic, this);
+    this.#follow(checkTopic(topic));
     if (done) queueMicrotask(done);
   }
 
   unsubscribe(topic: string, done?: () => void): void {
-    if (this.#topics.delete(topic)) this.#context?.hub.unfollow(topic, this);
+    this.#unfollow(checkTopic(topic));
     if (done) queueMicrotask(done);
+  }
+
+  #belong(user: string | undefined): void {
+    const topic = user === undefined ? undefined : userTopic(user);
+    const before = userOf(this.#topics);
+    if (user === before) return;
+    if (before !== undefined) this.#unfollow(userTopic(before));
+    if (topic !== undefined) this.#follow(topic);
+  }
+
+  #follow(topic: string): void {
+    this.#topics.add(topic);
+    if (this.readyState === Ws.OPEN) this.#context?.hub.follow(topic, this);
+  }
+
+  #unfollow(topic: string): void {
+    if (this.#topics.delete(topic)) this.#context?.hub.unfollow(topic, this);
   }
 
   handleEntry(_topic: string, { data, binary }: Entry | Content): void {

@@ -18,6 +18,7 @@ import type { Deadlines, Due } from './deadlines.js';
 import { InboundQueue, type Delivery } from './inbound-queue.js';
 import type { Follower } from './topic-hub.js';
 import type { Transport } from './transport.js';
+import { userOf, userTopic } from './users.js';
 
 /** What all sessions of a pod share. */
 export interface PodContext {
@@ -43,15 +44,23 @@ export interface PodContext {
   handlerFailed(error: Error, session: PodSession): void;
 }
 
+/** How a pod loses a session that goes on or ends elsewhere. */
+export type Loss = 'moved' | 'expired';
+
 /** What the application sees of a session: the socket is told, and tells by calling the session's methods. */
 export interface SessionView {
   handleMessage(delivery: Delivery): void;
   /** What an asynchronous handler has changed of the session's data, to be committed with its message. */
   takeData(): PendingEffect | undefined;
+  /** That is being committed. */
+  keepData(): void;
+  /** That, and whatever else a handler has changed of the data without success, is taken back. */
+  restoreData(): void;
   handleAttached(): void;
   handleDetached(code: number, reason: string): void;
   handlePong(): void;
-  handleClosed(code: number, reason: string): void;
+  /** `why`, where neither end of the session has closed it. */
+  handleClosed(code: number, reason: string, why?: Loss): void;
   /** False if the application does not listen for errors of this socket. */
   handleFailed(error: Error): boolean;
 }
@@ -213,7 +222,28 @@ export class PodSession implements Writer, Due, Follower {
 
   /** The effect of following a topic. Throws HF_TOPICS when it follows too many. */
   subscription(topic: string, done?: Done): PendingEffect {
-    checkTopic(topic);
+    return this.#following(checkTopic(topic), done);
+  }
+
+  unsubscription(topic: string, done?: Done): PendingEffect {
+    return this.#leaving(checkTopic(topic), done);
+  }
+
+  /** Whose session it is. */
+  get user(): string | undefined {
+    return userOf(this.#wanted);
+  }
+
+  /** The effects of belonging to this user from now on. Throws HF_USER or HF_TOPICS. */
+  belonging(user: string | undefined): PendingEffect[] {
+    const { user: before } = this;
+    if (user === before) return [];
+    const topic = user === undefined ? undefined : userTopic(user);
+    const left = before === undefined ? [] : [this.#leaving(userTopic(before))];
+    return topic === undefined ? left : [...left, this.#following(topic)];
+  }
+
+  #following(topic: string, done?: Done): PendingEffect {
     if (!this.#wanted.has(topic) && this.#wanted.size >= LIMITS.topics) throw new HoldfastError(errors.TOPICS);
     this.#wanted.add(topic);
     return {
@@ -227,9 +257,17 @@ export class PodSession implements Writer, Due, Follower {
     };
   }
 
-  unsubscription(topic: string, done?: Done): PendingEffect {
-    this.#wanted.delete(checkTopic(topic));
-    return { type: 'unsubscribe', ...this.#guard, topic, done };
+  #leaving(topic: string, done?: Done): PendingEffect {
+    this.#wanted.delete(topic);
+    return {
+      type: 'unsubscribe',
+      ...this.#guard,
+      topic,
+      done: (error) => {
+        if (error) this.#wanted.add(topic);
+        done?.(error);
+      },
+    };
   }
 
   subscribed(topic: string, epoch: string, offset: number): void {
@@ -260,8 +298,10 @@ export class PodSession implements Writer, Due, Follower {
   /** The session is someone else's, or is no more: nothing can be written for it here. */
   fenced(): void {
     if (this.gone) return;
-    const error = this.expired ? errors.EXPIRED : errors.FENCED;
-    this.#leave(() => this.machine.handleFenced(error), { code: closeCodeOf(error), reason: error.code });
+    const why = this.expired ? 'expired' : 'moved';
+    const error = why === 'expired' ? errors.EXPIRED : errors.FENCED;
+    const bye = { code: closeCodeOf(error), reason: error.code };
+    this.#leave(() => this.machine.handleFenced(error), bye, why);
   }
 
   /** Ends the session here and now: what was committed is delivered to nobody any more. */
@@ -278,13 +318,13 @@ export class PodSession implements Writer, Due, Follower {
     if (this.#bye) this.end(this.#bye);
   }
 
-  #leave(step: () => void, { code, reason }: Closing): void {
+  #leave(step: () => void, { code, reason }: Closing, why?: Loss): void {
     step();
     this.run();
     this.#context.deadlines.forget(this);
     this.inbound.clear();
     this.#context.released(this);
-    this.view?.handleClosed(code, reason);
+    this.view?.handleClosed(code, reason, why);
   }
 
   // --------------------------------------------------------------------------------------------------------- doing it

@@ -10,18 +10,22 @@ import {
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errors, HoldfastError, isId } from '@holdfast/protocol';
-import { MemoryStore, type SessionState } from '@holdfast/store';
+import { MemoryStore, type SessionState, type Store } from '@holdfast/store';
 import { Admission } from './admission.js';
 import type { Done } from './committer.js';
 import { checkTopic, toContent, type SendData } from './content.js';
-import { drain, type DrainOptions, type DrainReport } from './drain.js';
+import { drain, drainOptions, type DrainOptions, type DrainReport } from './drain.js';
+import { answerDrain } from './drain-requests.js';
 import { answerHealth, type HealthReport } from './health.js';
 import { Keepalive } from './keepalive.js';
 import { sessionOptions, type ServerOptions, type SessionOptions } from './options.js';
 import type { PlainSocket } from './plain-socket.js';
 import type { PodSession } from './pod-session.js';
 import { Pod } from './pod.js';
-import { SessionSocket } from './session-socket.js';
+import type { Presence, PresenceOptions } from './presence.js';
+import { createPublisher, type Publisher } from './publisher.js';
+import { Rotation } from './rotation.js';
+import { SessionSocket, type SocketNews } from './session-socket.js';
 import type { Socket } from './socket.js';
 import type { Handshake } from './stored-handshake.js';
 import { Upgrades } from './upgrades.js';
@@ -36,6 +40,14 @@ export interface WebSocketServerEvents {
   error: [error: Error];
   headers: [headers: string[], request: IncomingMessage];
   wsClientError: [error: Error, socket: Duplex, request: IncomingMessage];
+  /** A client is back, on another connection: of a session that this process had already. */
+  attached: [socket: Socket];
+  /** The connection of a session is lost; the session stays. */
+  detached: [socket: Socket, code: number, reason: Buffer];
+  /** Another process has the session now; `close` of the socket follows. */
+  moved: [socket: Socket];
+  /** The life of the session is over without its client having come back; `close` of the socket follows. */
+  expired: [socket: Socket];
   /** The application threw: a listener of a socket that does not listen for `error`, or a callback. Without a listener: uncaught. */
   handlerError: [error: Error, socket: Socket | undefined];
   /** The store fails; what was to be written is tried again. */
@@ -58,6 +70,9 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   readonly #pod: Pod;
   readonly #plain = new Set<PlainSocket>();
   readonly #ownStore: MemoryStore | undefined;
+  readonly #store: Store;
+  readonly #rotation: Rotation | undefined;
+  #publisher: Publisher | undefined;
   #http: HttpServer | undefined;
   #ownHttp = false;
   #unhook: () => unknown = () => {};
@@ -87,9 +102,10 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     const { clock, policy, closeMs } = this.#sessionOptions;
     this.#admission = new Admission(this.#sessionOptions.admission, clock, () => this.#held);
     this.#ownStore = options.store ? undefined : new MemoryStore();
+    this.#store = options.store ?? (this.#ownStore as MemoryStore);
     this.#pod = new Pod({
       ...this.#sessionOptions,
-      store: options.store ?? (this.#ownStore as MemoryStore),
+      store: this.#store,
       machine: { pod, policy, closeMs, allocate: (length) => Buffer.allocUnsafe(length) },
       listener: {
         opened: (session, state, handshake, recovered) => this.#opened(session, state, handshake, recovered),
@@ -104,6 +120,9 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
       failed: (cause) => this.#storeFailed(cause),
       applicationFailed: (error) => this.#handlerFailed(error),
     });
+    const { rotation } = this.#sessionOptions;
+    const clients = (): (PodSession | PlainSocket)[] => [...this.#pod.sessions.values(), ...this.#plain];
+    this.#rotation = rotation && new Rotation(rotation, { clock, random: Math.random, clients });
     this.#forward();
     this.#hook(listening);
   }
@@ -135,6 +154,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     this.#state = 'closing';
     this.#admission.drain();
     this.#pod.retire();
+    this.#rotation?.stop();
     this.#unhook();
     void this.#finish();
   }
@@ -149,6 +169,25 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   /** Sends to all who follow the topic, on whatever pod. `done` is called when it is in the store. */
   publish(topic: string, data: SendData, done?: Done): void {
     this.#pod.committer.effect({ type: 'publish', topic: checkTopic(topic), ...toContent(data), done });
+  }
+
+  /**
+   * Sends to sessions and users wherever they are, and publishes, as `createPublisher` does in a process that holds no sockets: what
+   * it sends is no part of the message that a handler is at.
+   */
+  get publisher(): Publisher {
+    this.#publisher ??= createPublisher({ store: this.#store, clock: this.#sessionOptions.clock });
+    return this.#publisher;
+  }
+
+  /** Who follows a topic, on any pod. */
+  presence(topic: string, options?: PresenceOptions): Presence {
+    return this.publisher.presence(topic, options);
+  }
+
+  /** The sessions of a user, on any pod. */
+  presenceOfUser(user: string, options?: PresenceOptions): Presence {
+    return this.publisher.presenceOfUser(user, options);
   }
 
   get health(): HealthReport {
@@ -166,22 +205,27 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     };
   }
 
-  /** Answers `/healthz` and `/readyz`; false if the request is neither. */
+  /** Answers `/healthz` and `/readyz`, and `POST /drain` where the options say so; false if the request is none of them. */
   handleHealth(request: IncomingMessage, response: ServerResponse): boolean {
+    const { drainRequests } = this.options;
+    if (drainRequests && answerDrain(request, response, { drain: () => this.drain(), ...drainRequests })) return true;
     return answerHealth(request, response, () => this.health);
   }
 
   /**
    * Empties this pod for a restart: readiness fails at once, new clients are refused after `propagationMs`, every session is
    * asked to attach elsewhere, and what is left at the deadline is closed with 1012. Sessions and messages stay in the store.
+   * Called again it returns the drain that is under way. Throws HF_OPTION.
    */
   drain(options: DrainOptions = {}): Promise<DrainReport> {
+    const numbers = drainOptions(options);
+    this.#rotation?.stop();
     const stopAccepting = (): (() => number) => {
       this.#admission.drain();
       return () => this.#admission.handshakes;
     };
     const { clock } = this.#sessionOptions;
-    this.#drained ??= drain({ pod: this.#pod, plain: this.#plain, clock, stopAccepting }, options);
+    this.#drained ??= drain({ pod: this.#pod, plain: this.#plain, clock, stopAccepting }, numbers);
     return this.#drained;
   }
 
@@ -206,7 +250,10 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
   }
 
   #opened(session: PodSession, state: SessionState, handshake: Handshake, recovered: boolean): void {
-    const socket = new SessionSocket(session, state, this.#pod, handshake.protocol, recovered);
+    const report = (event: SocketNews, ...args: unknown[]): void =>
+      this.#guard(() => (this as EventEmitter).emit(event, socket, ...args), socket);
+    const { protocol } = handshake;
+    const socket: Socket = new SessionSocket(session, state, this.#pod, { protocol, recovered, report });
     this.#connect(socket, handshake.request, handshake.connected);
   }
 
@@ -288,6 +335,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
       this.#left = resolve;
       this.#wakeIfLeft();
     });
+    await this.#publisher?.close();
     await this.#pod.stop();
     await this.#ownStore?.close();
     this.#state = 'closed';

@@ -6,7 +6,7 @@ import type { Done, PendingEffect } from './committer.js';
 import { toContent, type SendData } from './content.js';
 import { SocketEventTarget, type Attribute } from './event-target.js';
 import type { Delivery } from './inbound-queue.js';
-import type { PodContext, PodSession, SessionView } from './pod-session.js';
+import type { Loss, PodContext, PodSession, SessionView } from './pod-session.js';
 import { SessionData, type Session } from './session.js';
 import type { Handler } from './transaction.js';
 
@@ -21,6 +21,10 @@ export interface SendOptions {
 }
 
 type BinaryType = 'nodebuffer' | 'arraybuffer' | 'fragments';
+
+/** What the server is told of a socket, to tell it on. */
+export type SocketNews = 'attached' | 'detached' | Loss;
+type Tell = (event: SocketNews, ...args: unknown[]) => void;
 
 /** How long the application waits for a client to hear of a close; the session itself waits on. As long as `ws` does. */
 const CLOSE_WAIT_MS = 30_000;
@@ -39,6 +43,7 @@ export class SessionSocket extends EventEmitter implements SessionView {
   readonly #session: PodSession;
   readonly #context: PodContext;
   readonly #data: SessionData;
+  readonly #report: Tell;
   readonly #events: SocketEventTarget;
   /** A ping of the application is not answered yet. */
   #pinged = false;
@@ -46,8 +51,15 @@ export class SessionSocket extends EventEmitter implements SessionView {
   #fragments: Buffer[] = [];
   #closeTimer: unknown;
 
-  constructor(session: PodSession, state: SessionState, context: PodContext, protocol: string, recovered: boolean) {
+  constructor(
+    session: PodSession,
+    state: SessionState,
+    context: PodContext,
+    opened: { readonly protocol: string; readonly recovered: boolean; readonly report: Tell },
+  ) {
     super();
+    const { protocol, recovered, report } = opened;
+    this.#report = report;
     this.#session = session;
     this.#context = context;
     this.protocol = protocol;
@@ -59,6 +71,9 @@ export class SessionSocket extends EventEmitter implements SessionView {
       failed: (error) => session.inbound.fail(error),
     });
     this.#data = data;
+    const belong = (user: string | undefined): void => {
+      for (const effect of session.belonging(user)) this.#effect(effect);
+    };
     this.session = {
       id: session.id,
       recovered,
@@ -68,6 +83,12 @@ export class SessionSocket extends EventEmitter implements SessionView {
       },
       set data(value) {
         data.value = value;
+      },
+      get user() {
+        return session.user;
+      },
+      set user(user) {
+        belong(user);
       },
       get attachments() {
         return session.epoch;
@@ -208,13 +229,21 @@ export class SessionSocket extends EventEmitter implements SessionView {
     return json === undefined ? undefined : { type: 'data', ...this.#target, data: json };
   }
 
+  keepData(): void {
+    this.#data.keep();
+  }
+
+  restoreData(): void {
+    this.#data.restore();
+  }
+
   handleAttached(): void {
-    this.#tell('attached');
+    this.#announce('attached');
     this.#answerPing();
   }
 
   handleDetached(code: number, reason: string): void {
-    this.#tell('detached', code, Buffer.from(reason));
+    this.#announce('detached', code, Buffer.from(reason));
     this.#answerPing();
   }
 
@@ -222,10 +251,11 @@ export class SessionSocket extends EventEmitter implements SessionView {
     this.#answerPing();
   }
 
-  handleClosed(code: number, reason: string): void {
+  handleClosed(code: number, reason: string, why?: Loss): void {
     if (this.#readyState === Ws.CLOSED) return;
     this.#context.clock.clearTimeout(this.#closeTimer);
     this.#readyState = Ws.CLOSED;
+    if (why) this.#announce(why);
     this.#tell('close', code, Buffer.from(reason));
   }
 
@@ -237,6 +267,12 @@ export class SessionSocket extends EventEmitter implements SessionView {
     if (!this.#pinged) return;
     this.#pinged = false;
     this.#tell('pong', Buffer.alloc(0));
+  }
+
+  /** To those who listen to the socket, and to those who listen to the server. */
+  #announce(event: SocketNews, ...args: unknown[]): void {
+    this.#tell(event, ...args);
+    this.#report(event, ...args);
   }
 
   /** A listener that throws must not stop what has called it. */

@@ -6,6 +6,11 @@ export interface Session {
   readonly id: string;
   /** Plain values of the application, kept with the session wherever it goes. Changes are written with the turn that makes them. */
   data: Record<string, unknown>;
+  /**
+   * Whose session it is, as the application says: what is sent to that user reaches all of the user's sessions. Kept with the session.
+   * It takes one of the topics that a session may follow. Setting it throws HF_USER or HF_TOPICS.
+   */
+  user: string | undefined;
   /** Whether the session began earlier, on another pod or in an earlier life of this one. */
   readonly recovered: boolean;
   /** How often a pod or a transport has taken the session on. */
@@ -15,6 +20,9 @@ export interface Session {
   /** False for a client without holdfast.v1: its session ends with its connection. */
   readonly resumable: boolean;
 }
+
+const read = (json: string | undefined): Record<string, unknown> =>
+  json === undefined ? {} : (JSON.parse(json) as Record<string, unknown>);
 
 export interface SessionDataOptions {
   readonly save: (json: string) => void;
@@ -27,7 +35,10 @@ export interface SessionDataOptions {
 /** The `data` of a session: notices changes and hands them on as JSON, once a turn. */
 export class SessionData {
   #value: Record<string, unknown>;
+  /** What was handed on last to be written, to go back to. */
+  #kept: string | undefined;
   #observed: Record<string, unknown>;
+  #taken: string | undefined;
   #dirty = false;
   #scheduled = false;
   readonly #save: (json: string) => void;
@@ -38,7 +49,8 @@ export class SessionData {
     this.#save = save;
     this.#isHandling = isHandling;
     this.#failed = failed;
-    this.#value = json === undefined ? {} : (JSON.parse(json) as Record<string, unknown>);
+    this.#kept = json;
+    this.#value = read(json);
     this.#observed = this.#observe();
   }
 
@@ -56,7 +68,9 @@ export class SessionData {
   /** Writes what has changed. Throws HF_DATA if it cannot be kept. */
   flush(): void {
     if (!this.#dirty) return;
-    this.#save(dataToJson(this.#value));
+    const json = dataToJson(this.#value);
+    this.#save(json);
+    this.#kept = json;
     this.#dirty = false;
   }
 
@@ -64,8 +78,24 @@ export class SessionData {
   take(): string | undefined {
     if (!this.#dirty) return undefined;
     const json = dataToJson(this.#value);
+    this.#taken = json;
     this.#dirty = false;
     return json;
+  }
+
+  /** What was taken is being written. */
+  keep(): void {
+    this.#kept = this.#taken ?? this.#kept;
+    this.#taken = undefined;
+  }
+
+  /** What has changed, taken or not, is not to be written: back to what is. */
+  restore(): void {
+    if (!this.#dirty && this.#taken === undefined) return;
+    this.#dirty = false;
+    this.#taken = undefined;
+    this.#value = read(this.#kept);
+    this.#observed = this.#observe();
   }
 
   #observe(): Record<string, unknown> {
