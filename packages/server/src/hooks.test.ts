@@ -81,5 +81,5 @@ test('a listener of the server that throws stops nobody else', async () => {
   await until(() => failures.length === 1);
   const back = await RawClient.resume(a.url, client.ticket);
   back.say({ type: 'ping', stamp: 1, ack: 0 });
-  await back.hear('pong');
+  expect(await back.hear('pong')).toMatchObject({ stamp: 1 });
 });

@@ -40,7 +40,9 @@ export class PlainSocket extends Ws implements Follower {
     this.#context = context;
     Object.defineProperty(this.session, 'user', {
       get: () => userOf(this.#topics),
-      set: (user: string | undefined) => this.#belong(user),
+      set: (user: string | undefined) => {
+        this.#belong(user);
+      },
       enumerable: true,
     });
     this.on('close', () => {

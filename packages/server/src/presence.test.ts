@@ -40,7 +40,7 @@ test('who follows a topic is told of on another pod, and listed, page by page', 
   expect(told.sort()).toEqual([`join ${one.id}`, `join ${other.id}`].sort());
   const ids = [one.id, other.id].sort();
   expect(await presence.list()).toEqual({ sessions: ids, total: 2 });
-  expect(await presence.list({ limit: 1, after: ids[0] as string })).toEqual({ sessions: [ids[1]], total: 2 });
+  expect(await presence.list({ limit: 1, after: ids[0] })).toEqual({ sessions: [ids[1]], total: 2 });
   one.socket.unsubscribe('lobby');
   await until(async () => (await presence.list()).total === 1);
   await clock.advanceAsync(1_000);
