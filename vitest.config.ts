@@ -7,7 +7,7 @@ const ssr = { resolve: { conditions: ['holdfast-source', 'module', 'node', 'deve
 export default defineConfig({
   test: {
     projects: [
-      { resolve, ssr, test: { name: 'tidy', include: ['test/tidy/*.test.ts'] } },
+      { resolve, ssr, test: { name: 'tidy', include: ['test/tidy/*.test.ts'], testTimeout: 60_000 } },
       { resolve, ssr, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts'] } },
       {
         resolve,

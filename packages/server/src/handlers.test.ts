@@ -58,22 +58,6 @@ describe('a message listener that throws', () => {
     expect(failures).toEqual([]);
   });
 
-  test('leaves session.data, the topics and the user as they were', async () => {
-    const { store, client, socket } = await begun();
-    socket.session.user = 'ada';
-    socket.session.data['name'] = 'Ada';
-    await until(() => JSON.stringify(store.batches).includes('Ada'));
-    socket.on('message', () => {
-      socket.session.data['name'] = 'Bob';
-      socket.session.user = 'bob';
-      throw new Error('oops');
-    });
-    client.send(1, 'x');
-    await client.hear('ack');
-    expect(socket.session).toMatchObject({ user: 'ada', data: { name: 'Ada' } });
-    expect(JSON.stringify(store.batches)).not.toMatch(/[Bb]ob/);
-  });
-
   test('counts its message as handled: a client that comes back does not hand it out again', async () => {
     const { url, client, socket } = await begun();
     socket.on('message', () => {
@@ -239,94 +223,6 @@ describe('an asynchronous handler', () => {
     gate.resolve();
     expect(await back.texts(2)).toEqual(['done a', 'done b']);
     expect(seen).toEqual(['a', 'b']);
-  });
-
-  test('commits what it changes of session.data with its message, and not before', async () => {
-    const { memory, store, client, socket } = await begun();
-    const other = await serve({ store: memory, pod: 'other' });
-    const gate = deferred();
-    let began = false;
-    socket.handle(async () => {
-      socket.session.data['count'] = 1;
-      began = true;
-      await gate.promise;
-    });
-    client.send(1, 'count');
-    await until(() => began);
-    for (let i = 0; i < 3; i++) await nextTurn();
-    expect(JSON.stringify(store.batches)).not.toContain('count');
-    const opened = other.nextSocket();
-    const moved = await RawClient.resume(other.url, client.ticket);
-    expect(moved.resumed.received).toBe(0);
-    const there = await opened;
-    expect(there.session.data).toEqual({});
-    there.handle(() => {
-      there.session.data['count'] = 1;
-    });
-    gate.resolve();
-    moved.say({ type: 'r', n: 1, ack: 0, data: 'count', binary: false });
-    await moved.hear('ack');
-    const back = await RawClient.resume(other.url, moved.ticket);
-    expect(back.resumed.received).toBe(1);
-    expect(there.session.data).toEqual({ count: 1 });
-  });
-
-  test('whose changes of session.data cannot be kept leaves no effects', async () => {
-    const { client, socket, failures } = await begun();
-    socket.handle(({ data }, tx) => {
-      socket.session.data['text'] = textOf(data) === 'big' ? 'x'.repeat(70_000) : 'small';
-      tx.send(textOf(data));
-    });
-    client.send(1, 'big');
-    client.send(2, 'small');
-    expect(await client.texts(1)).toEqual(['small']);
-    expect(failures).toMatchObject([{ code: 'HF_DATA' }]);
-    expect(socket.session.data).toEqual({ text: 'small' });
-  });
-
-  test('commits what it changes of session.data behind an await, in one part with its other effects', async () => {
-    const { store, client, socket } = await begun();
-    socket.handle(async ({ data }, tx) => {
-      await nextTurn();
-      socket.session.data['last'] = textOf(data);
-      await nextTurn();
-      tx.send('done');
-    });
-    client.send(1, 'a');
-    await client.texts(1);
-    const parts = store.batches.flatMap((batch) => batch.parts).filter(({ watermark }) => watermark === 1);
-    expect(parts).toMatchObject([{ effects: [{ type: 'send' }, { type: 'data', data: '{"last":"a"}' }] }]);
-  });
-
-  test.each(['before', 'behind'])('that throws %s an await leaves session.data as it was', async (when) => {
-    const { store, client, socket, failures } = await begun();
-    socket.session.data['list'] = ['kept'];
-    await until(() => store.batches.some(({ parts }) => JSON.stringify(parts).includes('kept')));
-    socket.handle(async ({ data }, tx) => {
-      if (when === 'behind') await nextTurn();
-      (socket.session.data['list'] as string[]).push(textOf(data));
-      if (textOf(data) === 'bad') throw new Error('oops');
-      tx.send('done');
-    });
-    client.send(1, 'bad');
-    client.send(2, 'good');
-    await client.texts(1);
-    expect(socket.session.data).toEqual({ list: ['kept', 'good'] });
-    expect(JSON.stringify(store.batches)).not.toContain('bad');
-    expect(failures).toHaveLength(1);
-  });
-
-  test('whose effects find no room leaves session.data as it was', async () => {
-    const { client, socket, failures } = await begun({ maxPendingBytes: 100 });
-    socket.handle(({ data }, tx) => {
-      socket.session.data['last'] = textOf(data);
-      tx.send(textOf(data) === 'big' ? 'x'.repeat(200) : 'small');
-    });
-    client.send(1, 'small');
-    client.send(2, 'big');
-    await client.texts(1);
-    await until(() => failures.length === 1);
-    expect(socket.session.data).toEqual({ last: 'small' });
   });
 
   test('whose effects find no room fails, and the next message is handled', async () => {
