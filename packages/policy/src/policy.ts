@@ -290,6 +290,8 @@ export interface Health {
   readonly failTimeoutMs: number;
   /** What the gateway asks a pod every `intervalMs`: its `readyPath` (`http`), a WebSocket handshake (`websocket`), or nothing. Default `http`. */
   readonly check?: 'http' | 'websocket' | 'off';
+  /** Path of the handshake of a `websocket` check. Default `/`. */
+  readonly checkPath?: string;
   /** So many checks in a row must pass, or fail, before a pod counts as up, or down. Defaults 2 and 3. */
   readonly rise?: number;
   readonly fall?: number;

@@ -2,6 +2,7 @@ import { CircuitBreaker, type BreakerOptions } from '@holdfast/protocol';
 import { FAILURES, type FailureCause } from './failures.js';
 import { hash32 } from './hash.js';
 import type { Choice } from './order.js';
+import { NONE, type OutlierOptions, type Sample } from './outliers.js';
 import { Rest, type RestOptions } from './rest.js';
 import { stateOf, type Conditions, type PodState } from './states.js';
 
@@ -34,10 +35,15 @@ export interface MemberOptions extends RestOptions {
   readonly breaker: BreakerOptions;
   /** Over how long a pod that is new or back gets its full share. Default 10,000 ms; 0 for at once. */
   readonly slowStartMs: number;
+  /** Whether a pod is used only once a check has passed; somebody must then tell `Pool.checked`. Default false. */
+  readonly checked?: boolean;
 }
 
-/** Who may ask for a drain; each takes back only its own. */
-export type Drainer = 'discovery' | 'pod' | 'admin';
+/** Who may ask for a drain: discovery, a check of readiness, the pod on one of its connections, or a person. Each takes back only its own. */
+export type Drainer = 'discovery' | 'check' | 'pod' | 'admin';
+
+/** What a pod says on a connection holds for this long: it is about to end, and cannot take it back when it is new again. */
+const POD_DRAIN_MS = 30_000;
 
 export interface Counts {
   chosen: number;
@@ -68,13 +74,18 @@ export class Member implements Pod, Choice {
   /** Connections that are open or being opened. */
   load = 0;
   gone = false;
-  check: Conditions['check'] = 'off';
+  check: Conditions['check'];
+  /** Attempts since the pods were last compared. */
+  recent: Sample = NONE;
   ejectedUntilMs: number | undefined;
-  readonly drainers = new Set<Drainer>();
+  /** How often it has been ejected lately, which makes the next time longer. */
+  ejections = 0;
   state: PodState = 'ready';
   readonly #options: MemberOptions;
   readonly #rest: Rest;
   readonly #breaker: CircuitBreaker;
+  /** Until when each drains it. */
+  readonly #drains = new Map<Drainer, number>();
   #found: FoundPod;
   #warmSinceMs: number | undefined;
   #lastChanceMs = -Infinity;
@@ -83,6 +94,7 @@ export class Member implements Pod, Choice {
   constructor(found: FoundPod, options: MemberOptions) {
     this.#found = found;
     this.#options = options;
+    this.check = options.checked === true ? 'unknown' : 'off';
     this.id = idOf(found);
     this.hash = hash32(this.id);
     this.#rest = new Rest(options);
@@ -110,6 +122,18 @@ export class Member implements Pod, Choice {
     this.#found = found;
   }
 
+  get drainedBy(): readonly Drainer[] {
+    return [...this.#drains.keys()];
+  }
+
+  drain(by: Drainer, nowMs: number): void {
+    this.#drains.set(by, by === 'pod' ? nowMs + POD_DRAIN_MS : Infinity);
+  }
+
+  undrain(by: Drainer): void {
+    this.#drains.delete(by);
+  }
+
   /** Sets the part of the connections that it gets, which grows while it warms up. */
   setShare(nowMs: number): void {
     const warmth = this.#warmSinceMs === undefined ? 1 : (nowMs - this.#warmSinceMs) / this.#options.slowStartMs;
@@ -125,9 +149,10 @@ export class Member implements Pod, Choice {
     if (this.ejectedUntilMs !== undefined && this.ejectedUntilMs <= nowMs) this.ejectedUntilMs = undefined;
     if (this.#warmSinceMs !== undefined && nowMs - this.#warmSinceMs >= this.#options.slowStartMs)
       this.#warmSinceMs = undefined;
+    for (const [by, untilMs] of this.#drains) if (untilMs <= nowMs) this.#drains.delete(by);
     return stateOf({
       gone: this.gone,
-      draining: this.drainers.size > 0,
+      draining: this.#drains.size > 0,
       check: this.check,
       ejected: this.ejectedUntilMs !== undefined,
       resting: (this.#rest.untilMs ?? 0) > nowMs || this.#breaker.state(nowMs) === 'open' || this.#isLastChance,
@@ -139,6 +164,7 @@ export class Member implements Pod, Choice {
   nextMs(nowMs: number): number {
     const waitMs = this.#breaker.waitMs(nowMs);
     const times = [
+      ...this.#drains.values(),
       this.ejectedUntilMs,
       this.#rest.untilMs,
       waitMs > 0 ? nowMs + waitMs : undefined,
@@ -166,6 +192,7 @@ export class Member implements Pod, Choice {
 
   succeeded(): void {
     this.counts.established++;
+    this.recent = { ...this.recent, succeeded: this.recent.succeeded + 1 };
     this.#isLastChance = false;
     this.#rest.succeeded();
     this.#breaker.succeeded();
@@ -173,8 +200,9 @@ export class Member implements Pod, Choice {
 
   /** An attempt, or what came of one that had succeeded, failed. */
   failed(cause: FailureCause, nowMs: number, wasOpen: boolean): void {
-    const { rests, breaks } = FAILURES[cause];
+    const { rests, breaks, compares } = FAILURES[cause];
     this.counts.failed[cause]++;
+    if (compares) this.recent = { ...this.recent, failed: this.recent.failed + 1 };
     if (rests) this.#rest.failed(nowMs);
     if (breaks) this.#breaker.failed(nowMs);
     if (!wasOpen) this.#endAttempt();
@@ -183,6 +211,12 @@ export class Member implements Pod, Choice {
   abandoned(): void {
     this.counts.abandoned++;
     this.#endAttempt();
+  }
+
+  /** Takes no new connections for a while, a longer one each time. */
+  eject(nowMs: number, { ejectMs, ejectMsMax }: OutlierOptions): void {
+    this.ejections++;
+    this.ejectedUntilMs = nowMs + Math.min(ejectMs * this.ejections, ejectMsMax);
   }
 
   #endAttempt(): void {

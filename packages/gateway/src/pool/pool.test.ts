@@ -2,7 +2,9 @@ import { VirtualClock } from '@holdfast/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { FailureCause } from './failures.js';
 import type { FoundPod } from './member.js';
+import { OUTLIERS } from './outliers.js';
 import { Pool, type PodChange, type PoolOptions } from './pool.js';
+import { POD_STATES } from './states.js';
 
 const clock = new VirtualClock();
 const pools: Pool[] = [];
@@ -215,12 +217,92 @@ describe('close', () => {
     const pool = poolOf([pod(1), pod(2)], { clock: alone, slowStartMs: 5_000 });
     fail(pool, 1, 3);
     const open = pool.choose({});
-    expect(alone.pending).toBe(1);
+    expect(alone.pending).toBe(2);
     const seen = changesOf(pool);
     pool.close();
     expect(alone.pending).toBe(0);
     open?.failed('connect');
     pool.found([pod(3)]);
     expect([seen, alone.pending]).toEqual([[], 0]);
+  });
+});
+
+describe('pods that do much worse than the others', () => {
+  const outliers = { ...OUTLIERS, windowMs: 1_000, ejectMs: 5_000, ejectMsMax: 8_000 };
+  /** Every third attempt goes to each pod; the first pod fails with 503. */
+  function traffic(pool: Pool): void {
+    for (let n = 0; n < 30; n++) {
+      const pick = pool.choose({});
+      if (pick?.pod.port === 1) {
+        pick.failed('status');
+        continue;
+      }
+      pick?.established();
+      pick?.closed();
+    }
+  }
+
+  it('are left out, longer each time, and come back', () => {
+    const pool = poolOf([pod(1), pod(2), pod(3)], { outliers });
+    const stateOf1 = (): string | undefined => pool.report()[0]?.state;
+    const outMs: number[] = [];
+    for (let time = 0; time < 3; time++) {
+      traffic(pool);
+      clock.advance(1_000);
+      expect(stateOf1()).toBe('ejected');
+      expect(new Set(ports(pool, 4))).toEqual(new Set([2, 3]));
+      const fromMs = clock.now();
+      while (stateOf1() === 'ejected') clock.advance(100);
+      outMs.push(clock.now() - fromMs);
+    }
+    expect(outMs).toEqual([5_000, 8_000, 8_000]);
+  });
+
+  it('are not, where that is switched off', () => {
+    const pool = poolOf([pod(1), pod(2), pod(3)], { outliers: false });
+    traffic(pool);
+    clock.advance(60_000);
+    expect(pool.report()[0]?.state).toBe('ready');
+  });
+});
+
+describe('checks', () => {
+  it('let a pod take connections only once one has passed, at its full share if it was there from the beginning', () => {
+    const pool = poolOf([pod(1)], { checked: true, slowStartMs: 5_000 });
+    expect([pool.choose({}), pool.report()[0]?.state]).toEqual([undefined, 'checking']);
+    pool.checked('127.0.0.1:1', 'up');
+    expect(pool.report()[0]?.state).toBe('ready');
+    pool.found([pod(1), pod(2)]);
+    pool.checked('127.0.0.1:2', 'up');
+    expect(pool.report()[1]?.state).toBe('warming');
+  });
+
+  it('take a pod out, but not the connections that it has', () => {
+    const pool = poolOf([pod(1), pod(2)], { checked: true });
+    for (const port of [1, 2]) pool.checked(`127.0.0.1:${port}`, 'up');
+    const left: string[] = [];
+    pool.watch(({ to }) => POD_STATES[to].leaves && left.push(to));
+    pool.checked('127.0.0.1:1', 'down');
+    expect([ports(pool, 2), left]).toEqual([[2, 2], []]);
+  });
+
+  it('end a rest when the pod is up again', () => {
+    const pool = poolOf([pod(1), pod(2)], { checked: true, breaker: { failures: 3, openMs: 60_000 } });
+    for (const port of [1, 2]) pool.checked(`127.0.0.1:${port}`, 'up');
+    fail(pool, 1, 3);
+    pool.checked('127.0.0.1:1', 'down');
+    pool.checked('127.0.0.1:1', 'up');
+    expect(pool.report()[0]?.state).toBe('ready');
+  });
+});
+
+describe('a drain that the pod has announced on a connection', () => {
+  it('is over after a while, as a pod that is new at the same address cannot take it back', () => {
+    const pool = poolOf([pod(1)]);
+    pool.drain('127.0.0.1:1', 'pod');
+    clock.advance(29_999);
+    expect([pool.report()[0]?.state, pool.report()[0]?.drainedBy]).toEqual(['draining', ['pod']]);
+    clock.advance(1);
+    expect([pool.report()[0]?.state, pool.report()[0]?.drainedBy]).toEqual(['ready', []]);
   });
 });

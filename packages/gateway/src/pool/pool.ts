@@ -1,11 +1,15 @@
 import { systemClock, type Clock } from '../clock.js';
 import { Lease, type Pick } from './lease.js';
 import { idOf, Member, type Counts, type Drainer, type FoundPod, type MemberOptions, type Pod } from './member.js';
+import { FAILURES } from './failures.js';
+import { findOutliers, NONE, OUTLIERS, type OutlierOptions } from './outliers.js';
 import { orderOf, type Affinity } from './order.js';
 import { rank } from './rendezvous.js';
-import { POD_STATES, type PodState } from './states.js';
+import { POD_STATES, type Conditions, type PodState } from './states.js';
 
 export interface PoolOptions extends MemberOptions {
+  /** When a pod is so much worse than the others that it is left out for a while. Default: {@link OUTLIERS}; false for never. */
+  readonly outliers?: OutlierOptions | false;
   readonly clock?: Clock;
 }
 
@@ -26,6 +30,9 @@ export interface PodReport {
   /** Connections open or being opened. */
   readonly load: number;
   readonly drainedBy: readonly Drainer[];
+  /** What the active checks say. */
+  readonly check: Conditions['check'];
+  readonly ejections: number;
   readonly counts: Counts;
 }
 
@@ -37,7 +44,10 @@ export class Pool {
   readonly #listeners = new Set<(change: PodChange) => void>();
   #timer: unknown;
   #timerMs = Infinity;
+  #comparing: unknown;
   #isClosed = false;
+  /** Those that were there from the beginning, and have not been used yet: nobody was there before them, so they need no slow start. */
+  readonly #first = new WeakSet<Member>();
   #hasBegun = false;
 
   constructor(options: PoolOptions) {
@@ -90,11 +100,19 @@ export class Pool {
 
   /** Takes no new connections to this pod, and tells its carriers to leave it. False if there is no such pod. */
   drain(id: string, by: Drainer = 'admin'): boolean {
-    return this.#change(id, ({ drainers }) => drainers.add(by));
+    return this.#change(id, (member) => member.drain(by, this.#clock.now()));
   }
 
   undrain(id: string, by: Drainer = 'admin'): boolean {
-    return this.#change(id, ({ drainers }) => drainers.delete(by));
+    return this.#change(id, (member) => member.undrain(by));
+  }
+
+  /** The verdict of the active checks on a pod. One that is up again need not sit out what it did before. */
+  checked(id: string, verdict: 'up' | 'down'): boolean {
+    return this.#change(id, (member) => {
+      if (verdict === 'up') member.relent(this.#clock.now());
+      member.check = verdict;
+    });
   }
 
   report(): PodReport[] {
@@ -106,13 +124,16 @@ export class Pool {
       weight: member.weight,
       backup: member.backup,
       load: member.load,
-      drainedBy: [...member.drainers],
+      drainedBy: member.drainedBy,
+      check: member.check,
+      ejections: member.ejections,
       counts: member.counts,
     }));
   }
 
   close(): void {
     this.#clock.clearTimeout(this.#timer);
+    this.#clock.clearTimeout(this.#comparing);
     this.#isClosed = true;
     this.#listeners.clear();
   }
@@ -122,7 +143,10 @@ export class Pool {
     member.counts.chosen++;
     return new Lease(member, {
       established: () => this.#after(member, () => member.succeeded()),
-      failed: (cause, wasOpen) => this.#after(member, () => member.failed(cause, this.#clock.now(), wasOpen)),
+      failed: (cause, wasOpen) => {
+        if (FAILURES[cause].compares) this.#compareLater();
+        this.#after(member, () => member.failed(cause, this.#clock.now(), wasOpen));
+      },
       abandoned: () => this.#after(member, () => member.abandoned()),
       ended: () => void member.load--,
     });
@@ -134,11 +158,12 @@ export class Pool {
       member = new Member(pod, this.#options);
       // So that whoever watches is told of it.
       member.state = 'gone';
+      if (!this.#hasBegun) this.#first.add(member);
       this.#members.set(id, member);
     }
     member.found = pod;
-    if (pod.draining === true) member.drainers.add('discovery');
-    else member.drainers.delete('discovery');
+    if (pod.draining === true) member.drain('discovery', this.#clock.now());
+    else member.undrain('discovery');
     this.#judge(member);
   }
 
@@ -164,7 +189,8 @@ export class Pool {
     const nowMs = this.#clock.now();
     const from = member.state;
     let to = member.judge(nowMs);
-    if (this.#hasBegun && POD_STATES[to].takes && !POD_STATES[from].takes) {
+    const isFirst = from === 'checking' && this.#first.delete(member);
+    if (this.#hasBegun && !isFirst && POD_STATES[to].takes && !POD_STATES[from].takes) {
       member.warmUp(nowMs);
       to = member.judge(nowMs);
     }
@@ -180,6 +206,27 @@ export class Pool {
     this.#clock.clearTimeout(this.#timer);
     this.#timerMs = nextMs;
     if (nextMs < Infinity) this.#timer = this.#clock.setTimeout(() => this.#judgeAll(), nextMs - nowMs);
+  }
+
+  /** Pods are compared a window after the first failure, so that a pool in which nothing fails has no timer. */
+  #compareLater(): void {
+    const { outliers = OUTLIERS } = this.#options;
+    if (outliers === false || this.#comparing !== undefined || this.#isClosed) return;
+    for (const member of this.#members.values()) member.recent = NONE;
+    this.#comparing = this.#clock.setTimeout(() => {
+      this.#comparing = undefined;
+      this.#compare(outliers);
+    }, outliers.windowMs);
+  }
+
+  #compare(outliers: OutlierOptions): void {
+    const nowMs = this.#clock.now();
+    const found = findOutliers([...this.#members.values()], outliers);
+    for (const member of this.#members.values()) {
+      if (found.has(member)) member.eject(nowMs, outliers);
+      else if (member.ejectedUntilMs === undefined) member.ejections = Math.max(0, member.ejections - 1);
+      this.#judge(member);
+    }
   }
 
   #judgeAll(): void {
