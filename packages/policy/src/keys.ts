@@ -207,6 +207,7 @@ export const HEALTH: Section<Health> = {
     byDefault: 'http',
     what: 'What the gateway asks a pod: its `ready` path, a WebSocket handshake, or nothing.',
   },
+  checkPath: { key: 'checkPath', unit: 'text', byDefault: '/', what: 'Path of the handshake of a `websocket` check.' },
   rise: {
     key: 'rise',
     unit: 'positive',
