@@ -1,16 +1,18 @@
 import type { Environment, Route } from '@holdfast/policy';
-import type { Carrier, ExchangeLimits } from './exchange.js';
+import type { Admission } from './admission.js';
 import type { Clock } from './clock.js';
-import type { Pool } from './pool/index.js';
+import type { Carrier, ExchangeLimits } from './exchange.js';
+import type { Pool, Sticky } from './pool/index.js';
 import { Router } from './router.js';
 import { TrustedProxies } from './trust.js';
+import type { Visit } from './visit.js';
 
 /** All that is read from the policy, made ready. A reload replaces it as a whole; what is under way keeps what it began with. */
 export interface Settings {
   readonly environment: Environment;
   readonly router: Router;
   readonly proxies: TrustedProxies;
-  readonly limits: ExchangeLimits;
+  readonly limits: ExchangeLimits & { readonly bodyBytes: number };
 }
 
 /** Throws `HF_OPTION` for what cannot be. */
@@ -22,6 +24,7 @@ export function settingsOf(environment: Environment): Settings {
     proxies: new TrustedProxies(gateway.trustedProxies),
     limits: {
       headerBytes: limits.headerBytes,
+      bodyBytes: limits.bodyBytes,
       messageBytes: limits.messageBytes,
       handshakeMs: connect.handshakeMs,
       closeMs: connect.closeMs,
@@ -32,8 +35,16 @@ export function settingsOf(environment: Environment): Settings {
 /** What the parts of a gateway share. */
 export interface Context {
   readonly clock: Clock;
+  /** 0 to 1, for jitter. */
+  random(): number;
   /** Replaced by a reload. */
-  settings: Settings;
+  readonly settings: Settings;
+  readonly admission: Admission;
+  /** The gateway ends: connections are not kept for another request. */
+  readonly isDraining: boolean;
   poolOf(route: Route): Pool;
+  stickyOf(route: Route): Sticky;
   carrierOf(route: Route, protocols: readonly string[]): Carrier;
+  /** A request or a WebSocket is over. `route` is missing where it was refused before one was found or entered. */
+  finished(visit: Visit, route: Route | undefined): void;
 }

@@ -1,40 +1,94 @@
-import { createServer, type Server } from 'node:http';
-import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import type { Environment, GatewayListener } from '@holdfast/policy';
+import type { Environment, GatewayListener, Route } from '@holdfast/policy';
+import { errors, HoldfastError } from '@holdfast/protocol';
+import { LineLog } from './access-log.js';
+import { Admin } from './admin.js';
+import { Admission } from './admission.js';
 import { relay } from './carry/relay.js';
 import { systemClock, type Clock } from './clock.js';
-import { settingsOf, type Context } from './context.js';
-import { Pool, poolOptionsOf } from './pool/index.js';
-import { Upgrades } from './upgrades.js';
+import { settingsOf, type Context, type Settings } from './context.js';
+import { HttpProxy } from './http/proxy.js';
+import { Listener } from './listener.js';
+import { Metrics } from './metrics.js';
+import { Pace } from './pace.js';
+import { Pods } from './pods.js';
+import { POD_STATES, Pool, poolOptionsOf, Sticky, type Pod, type PodChange } from './pool/index.js';
+import { Upgrades, type Underway } from './upgrades.js';
+import type { Visit } from './visit.js';
 
 export interface GatewayOptions {
   readonly clock?: Clock;
+  /** 0 to 1, for jitter. */
+  readonly random?: () => number;
+  /** Where the access log goes. Default: nowhere, whatever the policy says. */
+  readonly output?: (text: string) => void;
+  /** Told of what happens to pods, and of what goes wrong without ending anything. */
+  readonly events?: GatewayEvents;
 }
+
+export interface GatewayEvents {
+  podChanged?(change: PodChange): void;
+  problem?(what: string, error: unknown): void;
+}
+
+/** How often files of certificates are looked at. */
+const CERTIFICATES_MS = 10_000;
 
 /** A gateway in this process. */
 export class Gateway {
-  readonly #context: Context;
-  readonly #pool: Pool;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #events: GatewayEvents;
+  readonly #output: ((text: string) => void) | undefined;
+  readonly #pods: Pods;
+  readonly #admission: Admission;
   readonly #upgrades: Upgrades;
-  readonly #servers: Server[] = [];
+  readonly #http: HttpProxy;
+  readonly #metrics: Metrics;
+  readonly #pace: Pace;
+  readonly #context: Context;
+  #settings: Settings;
+  #stickies = new Map<Route, Sticky>();
+  #log: LineLog | undefined;
+  #listeners: Listener[] = [];
+  #admin: Admin | undefined;
+  #isDraining = false;
+  #certificateTimer: unknown;
 
   /** Throws `HF_OPTION` for what cannot be. */
-  constructor(environment: Environment, { clock = systemClock }: GatewayOptions = {}) {
-    this.#pool = new Pool({ ...poolOptionsOf(environment), clock });
-    this.#pool.found(environment.pods);
-    this.#context = {
-      clock,
-      settings: settingsOf(environment),
-      poolOf: () => this.#pool,
-      carrierOf: () => relay,
-    };
+  constructor(environment: Environment, options: GatewayOptions = {}) {
+    const { clock = systemClock, random = Math.random, output, events = {} } = options;
+    this.#clock = clock;
+    this.#random = random;
+    this.#events = events;
+    this.#output = output;
+    this.#settings = settingsOf(environment);
+    this.#log = this.#newLog();
+    this.#pods = new Pods(new Pool({ ...poolOptionsOf(environment), clock }));
+    this.#pods.found(environment.pods);
+    this.#pods.pool.watch((change) => this.#podChanged(change));
+    this.#admission = new Admission(environment.limits, clock);
+    this.#pace = new Pace(environment.drain.movesPerSecond, clock, random);
+    this.#context = this.#newContext();
     this.#upgrades = new Upgrades(this.#context);
+    this.#http = new HttpProxy(this.#context);
+    this.#metrics = new Metrics({
+      webSockets: () => this.#upgrades.count,
+      requests: () => this.#http.count,
+      waiting: () => this.#admission.waiting,
+      pods: () => this.#pods.report(),
+      isReady: () => this.isReady,
+    });
   }
 
-  /** Addresses that are listened on. */
+  /** Addresses that are listened on, in the order of the policy. */
   get addresses(): AddressInfo[] {
-    return this.#servers.map((server) => server.address() as AddressInfo);
+    return this.#listeners.map(({ address }) => address);
+  }
+
+  get adminAddress(): AddressInfo | undefined {
+    return this.#admin?.address;
   }
 
   /** WebSockets under way. */
@@ -42,32 +96,222 @@ export class Gateway {
     return this.#upgrades.count;
   }
 
-  get pool(): Pool {
-    return this.#pool;
+  /** Connections of clients. */
+  get sockets(): number {
+    return this.#listeners.reduce((sum, { sockets }) => sum + sockets, 0);
   }
 
+  get pods(): Pods {
+    return this.#pods;
+  }
+
+  /** New connections are welcome, and would find a pod. */
+  get isReady(): boolean {
+    return !this.#isDraining && this.#pods.pool.isReady;
+  }
+
+  /** Listens. Throws `HF_LISTEN`, `HF_CERTIFICATE`, `HF_OPTION`. */
   async start(): Promise<void> {
-    for (const listener of this.#context.settings.environment.gateway.listen) await this.#listen(listener);
+    const { listen, admin } = this.#settings.environment.gateway;
+    try {
+      for (const options of listen) this.#listeners.push(await this.#listen(options));
+      if (admin) this.#admin = await this.#startAdmin(admin);
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    this.#watchCertificates();
   }
 
-  async #listen({ host, port }: GatewayListener): Promise<void> {
-    const server = createServer({ insecureHTTPParser: false });
-    server.on('upgrade', (request, socket, head) => this.#upgrades.handle(request, socket, head));
-    server.listen(port, host);
-    await once(server, 'listening');
-    this.#servers.push(server);
+  /**
+   * Takes a new policy without touching a connection: what is under way keeps what it began with. Addresses that are not listened on any
+   * more accept nothing new. Throws as the constructor and {@link start}, and then nothing has changed.
+   */
+  async reload(environment: Environment): Promise<void> {
+    const settings = settingsOf(environment);
+    const kept: Listener[] = [];
+    const fresh: Listener[] = [];
+    for (const options of environment.gateway.listen) {
+      const same = this.#listeners.find((one) => isSame(one.options, options) && !kept.includes(one));
+      if (same) kept.push(same);
+      else fresh.push(new Listener(options, this.#context, this.#listenerEvents()));
+    }
+    try {
+      for (const listener of fresh) await listener.listen();
+    } catch (error) {
+      await Promise.all(fresh.map(async (listener) => listener.close()));
+      throw error;
+    }
+    for (const listener of this.#listeners) if (!kept.includes(listener)) listener.stop();
+    for (const listener of kept) listener.refreshCertificates((error) => this.#problem('certificate', error));
+    this.#listeners = [...kept, ...fresh];
+    this.#settings = settings;
+    this.#stickies = new Map();
+    this.#admission.limits = environment.limits;
+    this.#log = this.#newLog();
+    this.#pods.found(environment.pods);
+  }
+
+  /**
+   * Ends as a pod ends: not ready at once, serving on until balancers have noticed, then no new connections; those that are open are told
+   * to connect elsewhere, so many a second, and what is left at the deadline is ended.
+   */
+  async drain(): Promise<void> {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    const { drain } = this.#settings.environment;
+    const deadlineMs = this.#clock.now() + drain.deadlineMs;
+    await this.#wait(drain.propagationMs);
+    for (const listener of this.#listeners) listener.stop();
+    this.#pace.add(
+      Array.from(
+        this.#upgrades.underway,
+        ({ carriage }) =>
+          () =>
+            carriage.leave('gateway'),
+      ),
+    );
+    while (this.#upgrades.count + this.#http.count > 0 && this.#clock.now() < deadlineMs) await this.#wait(POLL_MS);
+    await this.close();
   }
 
   /** Ends everything at once. */
   async close(): Promise<void> {
-    for (const carriage of this.#upgrades.carriages) carriage.destroy();
-    await Promise.all(
-      this.#servers.map(async (server) => {
-        server.close();
-        server.closeAllConnections();
-        await once(server, 'close');
-      }),
-    );
-    this.#pool.close();
+    this.#isDraining = true;
+    this.#clock.clearTimeout(this.#certificateTimer);
+    this.#pace.stop();
+    this.#admission.close();
+    this.#upgrades.destroy();
+    this.#http.destroy();
+    await Promise.all(this.#listeners.map(async (listener) => listener.close()));
+    await this.#admin?.close();
+    this.#pods.pool.close();
+    this.#log?.flush();
   }
+
+  // ---------------------------------------------------------------------------------------------------------------- parts
+
+  #newContext(): Context {
+    const settings = (): Settings => this.#settings;
+    const isDraining = (): boolean => this.#isDraining;
+    return {
+      clock: this.#clock,
+      admission: this.#admission,
+      random: this.#random,
+      get settings() {
+        return settings();
+      },
+      get isDraining() {
+        return isDraining();
+      },
+      poolOf: () => this.#pods.pool,
+      stickyOf: (route) => this.#stickyOf(route),
+      carrierOf: () => relay,
+      finished: (visit, route) => this.#finished(visit, route),
+    };
+  }
+
+  #stickyOf(route: Route): Sticky {
+    let sticky = this.#stickies.get(route);
+    if (sticky === undefined) this.#stickies.set(route, (sticky = new Sticky(route.stickiness)));
+    return sticky;
+  }
+
+  #newLog(): LineLog | undefined {
+    const { accessLog } = this.#settings.environment.gateway;
+    return accessLog === 'off' || !this.#output ? undefined : new LineLog(accessLog, this.#output);
+  }
+
+  #finished(visit: Visit, route: Route | undefined): void {
+    const nowMs = this.#clock.now();
+    this.#metrics.finished(visit, route, (nowMs - visit.beganMs) / 1_000);
+    if (visit.account.closedBy === 'gateway' && visit.account.status !== 101) {
+      this.#metrics.refused(visit.account.cause ?? '');
+    }
+    this.#log?.write(visit, nowMs, Date.now());
+  }
+
+  #listenerEvents(): ConstructorParameters<typeof Listener>[2] {
+    return {
+      request: (request, response, expects) => this.#http.handle(request, response, expects),
+      upgrade: (request, socket, head) => this.#upgrades.handle(request, socket, head),
+      refused: (error) => this.#metrics.refused(error),
+    };
+  }
+
+  async #listen(options: GatewayListener): Promise<Listener> {
+    const listener = new Listener(options, this.#context, this.#listenerEvents());
+    await listener.listen();
+    return listener;
+  }
+
+  async #startAdmin({ host, port, tokenFile }: NonNullable<Environment['gateway']['admin']>): Promise<Admin> {
+    const token = tokenFile === undefined ? undefined : readToken(tokenFile);
+    const admin = new Admin(
+      { host, port, ...(token !== undefined && { token }) },
+      {
+        pods: this.#pods,
+        metrics: this.#metrics.registry,
+        isReady: () => this.isReady,
+        status: () => ({
+          environment: this.#settings.environment.name,
+          ready: this.isReady,
+          draining: this.#isDraining,
+          webSockets: this.#upgrades.count,
+          requests: this.#http.count,
+          sockets: this.sockets,
+          waiting: this.#admission.waiting,
+          logLinesDropped: this.#log?.dropped ?? 0,
+        }),
+      },
+    );
+    await admin.listen();
+    return admin;
+  }
+
+  #watchCertificates(): void {
+    if (!this.#listeners.some(({ options }) => options.certificates.length > 0)) return;
+    this.#certificateTimer = this.#clock.setTimeout(() => {
+      for (const listener of this.#listeners)
+        listener.refreshCertificates((error) => this.#problem('certificate', error));
+      this.#watchCertificates();
+    }, CERTIFICATES_MS);
+  }
+
+  #podChanged(change: PodChange): void {
+    this.#events.podChanged?.(change);
+    if (!POD_STATES[change.to].leaves) return;
+    const { pod } = change;
+    const here = Array.from(this.#upgrades.underway).filter((one) => one.isAt(pod));
+    this.#pace.add(here.map((one) => () => this.#leavePod(one, pod)));
+  }
+
+  /** Unless it has left by itself meanwhile, or the pod is welcome again. */
+  #leavePod({ carriage, isAt }: Underway, pod: Pod): void {
+    if (isAt(pod) && POD_STATES[pod.state].leaves) carriage.leave('pod');
+  }
+
+  #problem(what: string, error: unknown): void {
+    this.#events.problem?.(what, error);
+  }
+
+  async #wait(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => void this.#clock.setTimeout(resolve, ms));
+  }
+}
+
+/** How often a drain looks whether everybody has gone. */
+const POLL_MS = 50;
+
+const isSame = (a: GatewayListener, b: GatewayListener): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+/** Throws `HF_OPTION`. */
+function readToken(path: string): string {
+  try {
+    const token = readFileSync(path, 'utf8').trim();
+    if (token.length >= 16) return token;
+  } catch (cause) {
+    throw new HoldfastError(errors.OPTION, `gateway.admin.tokenFile ${path} cannot be read`, { cause });
+  }
+  throw new HoldfastError(errors.OPTION, `gateway.admin.tokenFile ${path} has fewer than 16 characters`);
 }

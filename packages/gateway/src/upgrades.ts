@@ -2,19 +2,39 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Route } from '@holdfast/policy';
 import { errors } from '@holdfast/protocol';
-import { affinityOf } from './affinity.js';
-import type { Context } from './context.js';
+import type { Place } from './admission.js';
+import type { Context, Settings } from './context.js';
 import { errorAnswer, writeError } from './error-answer.js';
-import type { Carriage, Exchange, Leave } from './exchange.js';
+import type { Carriage, Exchange } from './exchange.js';
 import { podHeaders } from './forwarding.js';
+import type { Pick, Pod } from './pool/index.js';
 import { refusal, type Refusal } from './refusal.js';
 import { problemOf, receive, type Visit } from './visit.js';
 import { readHandshake, type Handshake } from './websocket/handshake.js';
 
+/** One WebSocket under way. */
+export interface Underway {
+  readonly carriage: Carriage;
+  /** Whether this pod was chosen for it last. */
+  readonly isAt: (pod: Pod) => boolean;
+}
+
+/** A valid request for an upgrade that has found its route. */
+interface Arrival {
+  readonly visit: Visit;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly handshake: Handshake;
+  readonly route: Route;
+  readonly place: Place;
+  /** As they were when it came: a reload changes nothing for it. */
+  readonly settings: Settings;
+}
+
 /** From a request for an upgrade to an exchange under way. Knows all that are. */
 export class Upgrades {
   readonly #context: Context;
-  readonly #carriages = new Set<Carriage>();
+  readonly #underway = new Set<Underway>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -22,33 +42,57 @@ export class Upgrades {
 
   /** WebSockets that are being opened, open or being closed. */
   get count(): number {
-    return this.#carriages.size;
+    return this.#underway.size;
   }
 
-  get carriages(): Iterable<Carriage> {
-    return this.#carriages;
+  /** All of them, oldest first. */
+  get underway(): Iterable<Underway> {
+    return this.#underway;
   }
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { clock, settings } = this.#context;
+    const { clock, settings, admission } = this.#context;
     socket.on('error', () => undefined);
     const visit = receive(request, settings.proxies, clock.now());
+    const turnAway = (why: Refusal): void => {
+      this.#refuse(visit, socket, settings, why);
+      socket.once('close', () => this.#context.finished(visit, undefined));
+    };
     const handshake = problemOf(visit) ?? readHandshake(request);
-    if ('status' in handshake) return this.#refuse(visit, socket, handshake);
+    if ('status' in handshake) return turnAway(handshake);
     const route = settings.router.find(visit.host, visit.path, 'websocket');
-    if (route === undefined) return this.#refuse(visit, socket, refusal(404, errors.ROUTE));
-    this.#carry(visit, socket, head, handshake, route);
+    if (route === undefined) return turnAway(refusal(404, errors.ROUTE));
+    const place = admission.enter(visit.clientAddress, route);
+    if ('status' in place) return turnAway(place);
+    const leave = (): void => {
+      place.leave();
+      this.#context.finished(visit, route);
+    };
+    const arrival: Arrival = { visit, socket, head, handshake, route, place: { leave }, settings };
+    // A client that has gone while it waited is not worth a pod's attention.
+    socket.once('close', leave);
+    const busy = admission.turn(() => {
+      if (socket.destroyed) return;
+      socket.off('close', leave);
+      this.#carry(arrival);
+    });
+    if (busy) this.#refuse(visit, socket, settings, busy);
   }
 
-  #carry(visit: Visit, socket: Duplex, head: Buffer, handshake: Handshake, route: Route): void {
-    const { clock, settings } = this.#context;
+  #carry(arrival: Arrival): void {
+    const { visit, socket, route, handshake, settings } = arrival;
+    const { clock } = this.#context;
     const pool = this.#context.poolOf(route);
-    const affinity = affinityOf(visit, route);
+    const { affinity, cookieFor } = this.#context
+      .stickyOf(route)
+      .ask({ url: visit.target, headers: visit.request.headers, clientAddress: visit.clientAddress }, pool.pods);
+    let ageTimer: unknown;
+    let lastPod: Pod | undefined;
     const exchange: Exchange = {
       id: visit.id,
       request: visit.request,
       socket,
-      head,
+      head: arrival.head,
       handshake,
       route,
       clientAddress: visit.clientAddress,
@@ -58,19 +102,40 @@ export class Upgrades {
       clock,
       limits: settings.limits,
       account: visit.account,
-      pick: (exclude) => pool.choose(affinity, { exclude }),
-      answerHeaders: () => ['X-Request-Id', visit.id],
-      refuse: (why) => this.#refuse(visit, socket, why),
-      over: () => void this.#carriages.delete(carriage),
+      pick: (exclude) => {
+        const pick = pool.choose(affinity, { exclude });
+        lastPod = pick?.pod;
+        return pick;
+      },
+      answerHeaders: (pick: Pick) => {
+        const cookie = cookieFor?.(pick.pod);
+        return [...(cookie === undefined ? [] : ['Set-Cookie', cookie]), 'X-Request-Id', visit.id];
+      },
+      refuse: (why) => this.#refuse(visit, socket, settings, why),
+      over: () => {
+        clock.clearTimeout(ageTimer);
+        this.#underway.delete(underway);
+        arrival.place.leave();
+      },
     };
     const carriage = this.#context.carrierOf(route, handshake.protocols).carry(exchange);
-    this.#carriages.add(carriage);
+    const underway: Underway = { carriage, isAt: (pod) => pod === lastPod };
+    this.#underway.add(underway);
+    const ageMs = this.#ageOf(route);
+    if (ageMs !== undefined) ageTimer = clock.setTimeout(() => carriage.leave('age'), ageMs);
+  }
+
+  /** The longest age of one connection: some are told earlier, so that those that came together do not leave together. */
+  #ageOf({ maxAgeMs }: Route): number | undefined {
+    const { drain } = this.#context.settings.environment;
+    const ageMs = maxAgeMs ?? drain.maxAgeMs;
+    return ageMs === undefined ? undefined : ageMs * (1 - drain.ageJitter * this.#context.random());
   }
 
   /** Answers, reads on until the client has closed, and does not wait for it for ever. */
-  #refuse(visit: Visit, socket: Duplex, why: Refusal): void {
-    const { clock, settings } = this.#context;
-    visit.account.status = why.status;
+  #refuse(visit: Visit, socket: Duplex, settings: Settings, why: Refusal): void {
+    const { clock } = this.#context;
+    visit.account.status ??= why.status;
     visit.account.endedBy('gateway', why.error.code);
     writeError(socket, errorAnswer(why, visit.id, settings.environment.gateway.errorBodies));
     const timer = clock.setTimeout(() => socket.destroy(), settings.limits.closeMs);
@@ -78,7 +143,7 @@ export class Upgrades {
     socket.resume();
   }
 
-  leave(why: Leave): void {
-    for (const carriage of this.#carriages) carriage.leave(why);
+  destroy(): void {
+    for (const { carriage } of this.#underway) carriage.destroy();
   }
 }

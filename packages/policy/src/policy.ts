@@ -111,6 +111,8 @@ export interface Route {
   readonly sendMs: number;
   /** Longest life of a connection; then it is moved. Absent: unlimited. */
   readonly maxAgeMs?: number;
+  /** Connections of this route that the gateway has at once. Default: no bound but `limits.connections`. */
+  readonly connections?: number;
   /** How the gateway carries it. Default `auto`: soft for holdfast.v1, relay for the rest. */
   readonly carry: Carry;
   readonly hold: HoldPolicy;

@@ -340,3 +340,8 @@ export const ADMIN_TOKEN = peer(
   'The admin API needs its token.',
   'Send Authorization: Bearer with the content of the token file.',
 );
+export const CERTIFICATE = caller(
+  'HF_CERTIFICATE',
+  'A certificate cannot be used.',
+  'Give a readable certificate chain and its key, both in PEM.',
+);

@@ -61,4 +61,5 @@ export {
   type Surroundings,
   type Variables,
 } from './surroundings.js';
+export { TokenBucket } from './token-bucket.js';
 export { sizeOf } from './utf8.js';

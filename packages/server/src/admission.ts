@@ -1,6 +1,5 @@
-import { CircuitBreaker, errors, type BreakerOptions, type ErrorKind } from '@holdfast/protocol';
+import { CircuitBreaker, errors, TokenBucket, type BreakerOptions, type ErrorKind } from '@holdfast/protocol';
 import type { Clock } from './clock.js';
-import { TokenBucket } from './token-bucket.js';
 
 export interface AdmissionOptions {
   /** Sessions and plain sockets that one server holds at most. Default 100,000. */

@@ -77,15 +77,23 @@ function dialPod(exchange: Exchange, pick: Pick, { asked, signal, headers, targe
   return new Promise((resolve) => {
     let timer: unknown;
     const socket = connect({ host, port, noDelay: true });
-    const request: ClientRequest = httpRequest({
-      method: 'GET',
-      path: target ?? exchange.target,
-      headers: [...(headers ?? exchange.headers), ...handshakeHeaders(asked)],
-      maxHeaderSize: limits.headerBytes,
-      insecureHTTPParser: false,
-      // Without an agent, which would make a socket of its own.
-      createConnection: () => socket,
-    });
+    let request: ClientRequest;
+    try {
+      request = httpRequest({
+        method: 'GET',
+        path: target ?? exchange.target,
+        headers: [...(headers ?? exchange.headers), ...handshakeHeaders(asked)],
+        maxHeaderSize: limits.headerBytes,
+        insecureHTTPParser: false,
+        // Without an agent, which would make a socket of its own.
+        createConnection: () => socket,
+      });
+    } catch {
+      // Characters that the parser lets through and the writer does not.
+      pick.closed();
+      socket.destroy();
+      return resolve({ kind: 'refused', refusal: refusal(400, errors.REQUEST) });
+    }
     const settle = (dialled: Dialled): void => {
       clock.clearTimeout(timer);
       signal.removeEventListener('abort', aborted);

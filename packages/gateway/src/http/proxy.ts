@@ -1,0 +1,111 @@
+import { Agent, type IncomingMessage, type ServerResponse } from 'node:http';
+import { errors } from '@holdfast/protocol';
+import type { Context } from '../context.js';
+import { errorAnswer, sendError } from '../error-answer.js';
+import { podHeaders } from '../forwarding.js';
+import { refusal, type Refusal } from '../refusal.js';
+import { problemOf, receive, type Visit } from '../visit.js';
+import { Errand } from './errand.js';
+
+/** Idle connections to one pod. */
+const FREE_SOCKETS = 64;
+/** Below the 5 s after which Node's servers close an idle connection: a request that meets the close may not be sent again. */
+const FREE_MS = 4_000;
+
+/** Carries HTTP/1.1 requests to pods. */
+export class HttpProxy {
+  readonly #context: Context;
+  readonly #agent = new Agent({
+    keepAlive: true,
+    maxFreeSockets: FREE_SOCKETS,
+    scheduling: 'lifo',
+    timeout: FREE_MS,
+    noDelay: true,
+  });
+  readonly #errands = new Set<Errand>();
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /** Requests under way. */
+  get count(): number {
+    return this.#errands.size;
+  }
+
+  /** `expects`: the client waits for a `100 Continue` before it sends the body. */
+  handle(request: IncomingMessage, response: ServerResponse, expects = false): void {
+    const { clock, settings } = this.#context;
+    const visit = receive(request, settings.proxies, clock.now());
+    if (this.#context.isDraining) response.setHeader('Connection', 'close');
+    const refuse = (why: Refusal): void => this.#refuse(visit, response, why);
+    const problem = problemOf(visit) ?? this.#sizeProblem(request);
+    const route = problem ?? settings.router.find(visit.host, visit.path, 'rest') ?? refusal(404, errors.ROUTE);
+    if ('status' in route) {
+      this.#watchRefused(visit, response);
+      return refuse(route);
+    }
+    const place = this.#context.admission.enter(visit.clientAddress, route);
+    if ('status' in place) {
+      this.#watchRefused(visit, response);
+      return refuse(place);
+    }
+    const pool = this.#context.poolOf(route);
+    const { affinity, cookieFor } = this.#context
+      .stickyOf(route)
+      .ask({ url: visit.target, headers: request.headers, clientAddress: visit.clientAddress }, pool.pods);
+    const errand = new Errand({
+      visit,
+      response,
+      route,
+      expects,
+      agent: this.#agent,
+      clock,
+      limits: settings.limits,
+      headers: podHeaders(visit),
+      pick: (exclude) => pool.choose(affinity, { exclude }),
+      answerHeaders: (pod) => {
+        const cookie = cookieFor?.(pod);
+        return [...(cookie === undefined ? [] : ['Set-Cookie', cookie]), 'X-Request-Id', visit.id];
+      },
+      refuse,
+      over: () => {
+        this.#errands.delete(errand);
+        place.leave();
+        this.#context.finished(visit, route);
+      },
+    });
+    this.#errands.add(errand);
+    errand.begin();
+  }
+
+  #sizeProblem({ headers }: IncomingMessage): Refusal | undefined {
+    const length = Number(headers['content-length'] ?? 0);
+    return length > this.#context.settings.limits.bodyBytes ? refusal(413, errors.REQUEST_LARGE) : undefined;
+  }
+
+  #refuse(visit: Visit, response: ServerResponse, why: Refusal): void {
+    visit.account.endedBy('gateway', why.error.code);
+    visit.account.status ??= why.status;
+    // What is left of a body would be read as the next request.
+    if (!visit.request.complete && !response.headersSent) response.setHeader('Connection', 'close');
+    sendError(response, errorAnswer(why, visit.id, this.#context.settings.environment.gateway.errorBodies));
+  }
+
+  #watchRefused(visit: Visit, response: ServerResponse): void {
+    response.once('close', () => this.#context.finished(visit, undefined));
+    // Read and thrown away, until the connection closes.
+    visit.request.resume();
+  }
+
+  /** Ends every request under way. */
+  destroy(): void {
+    for (const errand of this.#errands) errand.destroy();
+    this.#agent.destroy();
+  }
+
+  /** Ends the idle connections to pods. */
+  close(): void {
+    this.#agent.destroy();
+  }
+}
