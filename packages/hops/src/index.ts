@@ -10,6 +10,8 @@ export {
   webSocketPaths,
 } from './lint/context.js';
 export { type Dialect, type Found, linter, type Linter, type Reading, type ReadProblem } from './lint/dialect.js';
+export { type Example, exampleName, lintExample, readExamples } from './lint/example.js';
+export { LINTERS, RULES } from './lint/linters.js';
 export { countBySeverity, lint, type LintOptions, type LintReport, type Repair } from './lint/engine.js';
 export { ENGINE_RULES } from './lint/engine-rules.js';
 export {

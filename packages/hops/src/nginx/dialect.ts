@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { Source } from '../source.js';
 import type { LintContext } from '../lint/context.js';
 import type { Dialect, Reading } from '../lint/dialect.js';
@@ -21,26 +21,44 @@ export function isNginx({ path, text }: Source): boolean {
   return DIRECTIVE.test(head) || (/^nginx.*\.conf$/.test(name) && text.trim() === '');
 }
 
-/** A root is a file that no other includes. */
-export function readAll(sources: readonly Source[], context: LintContext): Reading<NginxTree> {
-  const { files } = context;
+/** A root is a file that no other includes. Parts of `http` that lie side by side are one configuration: a `conf.d`. */
+export function readAll(sources: readonly Source[], { files }: LintContext): Reading<NginxTree> {
   const trees = sources.map((source) => readNginx(source, files));
   const names = (tree: NginxTree): string[] => tree.files.map(({ source }) => files.identity(source.path));
   const included = new Set(trees.flatMap((tree) => names(tree).slice(1)));
   const isIncluded = ({ root }: NginxTree): boolean => included.has(files.identity(root.source.path));
-  const units: NginxTree[] = [];
+  const roots: NginxTree[] = [];
   const covered = new Set<string>();
   // Files that include one another in a circle have no root: the first of them is it.
   for (const tree of [...trees.filter((each) => !isIncluded(each)), ...trees.filter(isIncluded)]) {
     if (covered.has(files.identity(tree.root.source.path))) continue;
-    units.push(tree);
+    roots.push(tree);
     for (const name of names(tree)) covered.add(name);
   }
+  const units = [...together(roots).values()].map(([first, ...others]) =>
+    first === undefined || others.length === 0
+      ? first
+      : readNginx(first.root.source, files, ...others.map(({ root }) => root.source)),
+  );
+  const read = units.filter((tree) => tree !== undefined);
   return {
-    units,
-    problems: units.flatMap((tree) => tree.problems),
-    sources: units.flatMap((tree) => tree.files.map(({ source }) => source)),
+    units: read,
+    problems: read.flatMap((tree) => tree.problems),
+    sources: read.flatMap((tree) => tree.files.map(({ source }) => source)),
   };
+}
+
+const OF_HTTP = new Set(['server', 'upstream', 'map', 'limit_req_zone', 'limit_conn_zone', 'log_format', 'geo']);
+
+function together(roots: readonly NginxTree[]): Map<string, NginxTree[]> {
+  const groups = new Map<string, NginxTree[]>();
+  for (const tree of roots) {
+    const isPart = tree.main.children.some(({ directive }) => OF_HTTP.has(directive.name));
+    const isMain = tree.main.children.some(({ directive }) => directive.name === 'http' || directive.name === 'events');
+    const key = isPart && !isMain ? dirname(tree.root.source.path) : `= ${tree.root.source.path}`;
+    groups.set(key, [...(groups.get(key) ?? []), tree]);
+  }
+  return groups;
 }
 
 export const nginxFiles: Omit<Dialect<NginxTree>, 'rules'> = { name: 'nginx', recognises: isNginx, read: readAll };

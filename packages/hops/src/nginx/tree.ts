@@ -40,9 +40,12 @@ const HOMES = ['/etc/nginx/', '/usr/local/nginx/conf/', '/usr/local/openresty/ng
 const STOCK =
   /(?:^|\/)(?:mime\.types|(?:fastcgi|scgi|uwsgi|proxy)_params|(?:fastcgi|scgi|uwsgi)\.conf|koi-utf|koi-win|win-utf)$/;
 
-/** Reads a configuration from its root. Includes are relative to the root's directory, as nginx has it. */
-export function readNginx(root: Source, files: Files): NginxTree {
-  return new Reader(root, files).read();
+/**
+ * Reads a configuration from its root. Includes are relative to the root's directory, as nginx has it. Several roots are read as
+ * if one file included them all: the files of a `conf.d` whose nginx.conf is elsewhere.
+ */
+export function readNginx(root: Source, files: Files, ...others: readonly Source[]): NginxTree {
+  return new Reader(root, files).read(others);
 }
 
 /** The tree of one text whose includes are not at hand, such as one that `nginx -T` printed. */
@@ -75,11 +78,13 @@ class Reader {
     this.#home = dirname(root.path);
   }
 
-  read(): NginxTree {
+  read(others: readonly Source[]): NginxTree {
     const root = this.#keep(this.#root);
     const directive = { name: 'main', args: [], words: [], source: this.#root, start: 0, end: this.#root.text.length };
     const main: Growing = { directive, parent: undefined, children: [] };
-    this.#expand(root.directives, main, [this.#files.identity(this.#root.path)]);
+    for (const file of [root, ...others.map((source) => this.#keep(source))]) {
+      this.#expand(file.directives, main, [this.#files.identity(file.source.path)]);
+    }
     const files = [...new Set(this.#parsed.values())].filter((file) => 'directives' in file);
     return { root, files, main, problems: [...this.#problems.values()], isComplete: this.#isComplete };
   }
