@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { HoldfastError } from '@holdfast/store';
 import { describeFailure } from './failure.js';
+import { addGateway, type GatewayCommandOptions } from './gateway-command.js';
 import { addServe, type ServeOptions } from './serve-command.js';
 import { version } from './version.js';
 
@@ -13,22 +14,26 @@ export interface Output {
 /** What a command leads to: its exit code. */
 export type Action<Options> = (options: Options, output: Output) => Promise<number>;
 
-/** Loaded only when it is asked for: `--help` need not wait for a database. */
-export interface Actions {
-  readonly serve: Action<ServeOptions>;
+/** What each command is told. */
+interface OptionsOf {
+  readonly serve: ServeOptions;
+  readonly gateway: GatewayCommandOptions;
 }
+
+/** Loaded only when it is asked for: `--help` need not wait for a database. */
+export type Actions = { readonly [Name in keyof OptionsOf]: Action<OptionsOf[Name]> };
 
 const actions: Actions = {
   serve: async (options) => (await import('./serve/primary.js')).serve(options),
+  gateway: async (options, output) => (await import('./gateway/run.js')).runGateway(options, output),
 };
-
-type OptionsOf<Name extends keyof Actions> = Parameters<Actions[Name]>[0];
 
 /** How each command is added to the program, in the order of `--help`. */
 const commands: {
-  readonly [Name in keyof Actions]: (program: Command, act: (options: OptionsOf<Name>) => Promise<void>) => void;
+  readonly [Name in keyof Actions]: (program: Command, act: (options: OptionsOf[Name]) => Promise<void>) => void;
 } = {
   serve: addServe,
+  gateway: addGateway,
 };
 
 const streams: Output = {
@@ -38,7 +43,7 @@ const streams: Output = {
 
 /** Runs a command line, without the name of the program, to its exit code: 0, 1 for a failure, 2 for a wrong command line. */
 export async function run(argv: readonly string[], replaced: Partial<Actions> = {}, output = streams): Promise<number> {
-  const does = { ...actions, ...replaced };
+  const does: Actions = { ...actions, ...replaced };
   let exitCode = 0;
   const program = new Command('holdfast')
     .description('WebSockets that hold: sessions that outlive their connections and their server processes.')
@@ -49,7 +54,7 @@ export async function run(argv: readonly string[], replaced: Partial<Actions> = 
     .showHelpAfterError('(holdfast --help tells what there is)')
     .exitOverride();
   const add = <Name extends keyof Actions>(name: Name): void => {
-    const act: Action<OptionsOf<Name>> = does[name];
+    const act: Action<OptionsOf[Name]> = does[name];
     commands[name](program, async (options) => {
       exitCode = await act(options, output);
     });

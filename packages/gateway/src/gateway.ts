@@ -6,6 +6,7 @@ import { LineLog } from './access-log.js';
 import { Admin } from './admin.js';
 import { Admission } from './admission.js';
 import { relay } from './carry/relay.js';
+import { Certificates } from './certificates.js';
 import { systemClock, type Clock } from './clock.js';
 import { settingsOf, type Context, type Settings } from './context.js';
 import { HttpProxy } from './http/proxy.js';
@@ -13,7 +14,7 @@ import { Listener } from './listener.js';
 import { Metrics } from './metrics.js';
 import { Pace } from './pace.js';
 import { Pods } from './pods.js';
-import { POD_STATES, Pool, poolOptionsOf, Sticky, type Pod, type PodChange } from './pool/index.js';
+import { POD_STATES, Sticky, type Pod, type PodChange } from './pool/index.js';
 import { Upgrades, type Underway } from './upgrades.js';
 import type { Visit } from './visit.js';
 
@@ -65,8 +66,7 @@ export class Gateway {
     this.#output = output;
     this.#settings = settingsOf(environment);
     this.#log = this.#newLog();
-    this.#pods = new Pods(new Pool({ ...poolOptionsOf(environment), clock }));
-    this.#pods.found(environment.pods);
+    this.#pods = new Pods(environment, clock, random);
     this.#pods.pool.watch((change) => this.#podChanged(change));
     this.#admission = new Admission(environment.limits, clock);
     this.#pace = new Pace(environment.drain.movesPerSecond, clock, random);
@@ -110,6 +110,13 @@ export class Gateway {
     return !this.#isDraining && this.#pods.pool.isReady;
   }
 
+  /** Judges what {@link start} would only find out then: files of certificates and tokens. Throws `HF_CERTIFICATE`, `HF_OPTION`. */
+  check(): void {
+    const { listen, admin } = this.#settings.environment.gateway;
+    for (const { certificates } of listen) new Certificates(certificates);
+    if (admin?.tokenFile !== undefined) readToken(admin.tokenFile);
+  }
+
   /** Listens. Throws `HF_LISTEN`, `HF_CERTIFICATE`, `HF_OPTION`. */
   async start(): Promise<void> {
     const { listen, admin } = this.#settings.environment.gateway;
@@ -121,6 +128,7 @@ export class Gateway {
       throw error;
     }
     this.#watchCertificates();
+    this.#pods.start();
   }
 
   /**
@@ -149,7 +157,7 @@ export class Gateway {
     this.#stickies = new Map();
     this.#admission.limits = environment.limits;
     this.#log = this.#newLog();
-    this.#pods.found(environment.pods);
+    this.#pods.reload(environment);
   }
 
   /**
@@ -185,7 +193,7 @@ export class Gateway {
     this.#http.destroy();
     await Promise.all(this.#listeners.map(async (listener) => listener.close()));
     await this.#admin?.close();
-    this.#pods.pool.close();
+    this.#pods.close();
     this.#log?.flush();
   }
 

@@ -1,6 +1,10 @@
 import { isIP } from 'node:net';
+import type { Environment } from '@holdfast/policy';
 import { errors, HoldfastError } from '@holdfast/protocol';
-import type { FoundPod, Pool, PodReport } from './pool/index.js';
+import type { Clock } from './clock.js';
+import { Checker } from './pool/checker.js';
+import { Pool, poolOptionsOf, type FoundPod, type PodReport } from './pool/index.js';
+import { httpProbe, webSocketProbe } from './pool/probes.js';
 
 /** The pods of a gateway: what discovery finds, and what somebody has added or removed by hand. */
 export class Pods {
@@ -8,9 +12,34 @@ export class Pods {
   #found: readonly FoundPod[] = [];
   readonly #added = new Map<string, FoundPod>();
   readonly #removed = new Set<string>();
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  #environment: Environment;
+  #checker: Checker | undefined;
 
-  constructor(pool: Pool) {
-    this.pool = pool;
+  constructor(environment: Environment, clock: Clock, random: () => number) {
+    this.pool = new Pool({ ...poolOptionsOf(environment), clock });
+    this.#environment = environment;
+    this.#clock = clock;
+    this.#random = random;
+    this.found(environment.pods);
+  }
+
+  /** Begins to check pods. */
+  start(): void {
+    this.#check();
+  }
+
+  /** Takes a new policy. How many failures make a pod rest stays as it was at the start. */
+  reload(environment: Environment): void {
+    this.#environment = environment;
+    this.found(environment.pods);
+    if (this.#checker) this.#check();
+  }
+
+  close(): void {
+    this.#checker?.close();
+    this.pool.close();
   }
 
   /** All that discovery finds now. */
@@ -47,6 +76,19 @@ export class Pods {
     if (!this.#added.delete(id)) this.#removed.add(id);
     this.#apply();
     return true;
+  }
+
+  #check(): void {
+    const { check = 'http', intervalMs, timeoutMs, rise = 2, fall = 3, readyPath } = this.#environment.health;
+    this.#checker?.close();
+    if (check === 'off') return;
+    const path = check === 'http' ? readyPath : (this.#webSocketPath() ?? '/');
+    const probe = check === 'http' ? httpProbe(path) : webSocketProbe(path);
+    this.#checker = new Checker(this.pool, probe, { intervalMs, timeoutMs, rise, fall }, this.#clock, this.#random);
+  }
+
+  #webSocketPath(): string | undefined {
+    return this.#environment.routes.find(({ kind }) => kind === 'websocket')?.path;
   }
 
   #apply(): void {

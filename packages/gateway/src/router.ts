@@ -21,10 +21,12 @@ export class Router {
   }
 }
 
-const rank = ({ match, hosts }: Route): number => (hosts.length > 0 ? 2 : 0) + (match === 'exact' ? 1 : 0);
+const rank = ({ match, hosts }: Route): number => (isAnywhere(hosts) ? 0 : 2) + (match === 'exact' ? 1 : 0);
+
+const isAnywhere = (hosts: Route['hosts']): boolean => hosts.length === 0 || hosts.includes('*');
 
 const matchesHost = ({ hosts }: Route, host: string): boolean =>
-  hosts.length === 0 || hosts.some((name) => name === host || (name.startsWith('*.') && isBelow(host, name.slice(1))));
+  isAnywhere(hosts) || hosts.some((name) => name === host || (name.startsWith('*.') && isBelow(host, name.slice(1))));
 
 /** As a certificate's wildcard: one label. */
 const isBelow = (host: string, suffix: string): boolean =>

@@ -70,6 +70,7 @@ function routeOf(
     });
   }
   const port = node('port');
+  const connections = valueIn(item, 'connections');
   return {
     kind,
     path,
@@ -77,6 +78,7 @@ function routeOf(
     hosts: own.length > 0 ? own.map(({ value }) => String(value)) : hosts,
     port: (isLeaf(port) ? portNamed(reading, service.ports, port.value, port.at) : undefined) ?? service.port,
     ...reading.section(field, item, ROUTE_TIMES[kind]),
+    ...(typeof connections === 'number' && { connections }),
     carry: (valueIn(item, 'carry') as Carry | undefined) ?? 'auto',
     hold: holdOf(reading, item, field),
     stickiness: node('stickiness') ? stickinessOf(reading, node('stickiness'), `${field}.stickiness`) : stickiness,

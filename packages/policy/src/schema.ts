@@ -162,6 +162,9 @@ const route = section('A path, or several that are treated alike.', {
   carry: oneWord(['auto', 'relay', 'soft', 'hold'])
     .meta({ description: 'How the gateway carries it.', default: 'auto' })
     .optional(),
+  connections: count(1, 10_000_000)
+    .describe('Connections of this route that the gateway has at once. Default: no bound but that of `limits`.')
+    .optional(),
   hold: section('What `hold` does while there is no pod.', keysOf(HOLD)).optional(),
   stickiness: stickiness.optional(),
 });
