@@ -25,6 +25,7 @@ export {
   SEVERITIES,
   type Severity,
 } from './lint/rule.js';
+export { factsOf, HOPS, linksOf } from './facts/index.js';
 export * from './nginx/index.js';
 export { type Position, Source } from './source.js';
 export { MARKER, render, type RenderedFile, type Rendering, targetsOf, targetSummaries } from './render/render.js';

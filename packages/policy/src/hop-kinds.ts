@@ -5,48 +5,48 @@
 export interface HopWords {
   readonly clocks: readonly string[];
   /** Further facts about one hop, and what they are made of. */
-  readonly options: Readonly<Record<string, 'text' | 'boolean'>>;
+  readonly options: Readonly<Record<string, 'text' | 'boolean' | 'version' | 'port'>>;
 }
 
-const version = { version: 'text' } as const;
+const version = { version: 'version' } as const;
+const listener = { port: 'port', ...version } as const;
+const ingress = { class: 'text', ...version } as const;
+/** A Gateway is named, and may stand in a namespace of its own. */
+const gateway = { class: 'text', gateway: 'text', namespace: 'text', channel: 'text', ...version } as const;
+/** It begins every connection to what is behind it with a PROXY protocol header. */
+const proxyProtocol = { proxyProtocol: 'boolean' } as const;
 const none = {} as const;
 
 export const HOP_KINDS = {
-  nginx: { clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown'], options: version },
-  'nginx-stream': { clocks: ['idle', 'connect', 'shutdown'], options: version },
-  'ingress-nginx': {
-    clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown'],
-    options: { ...version, class: 'text' },
-  },
-  'nginx-ingress': {
-    clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown'],
-    options: { ...version, class: 'text' },
-  },
+  nginx: { clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown'], options: listener },
+  'nginx-stream': { clocks: ['idle', 'connect', 'shutdown'], options: { ...listener, ...proxyProtocol } },
+  'ingress-nginx': { clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown'], options: ingress },
+  'nginx-ingress': { clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown'], options: ingress },
   'nginx-gateway-fabric': {
-    clocks: ['read', 'send', 'connect', 'shutdown'],
-    options: { ...version, class: 'text', plus: 'boolean' },
+    clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown'],
+    options: { ...gateway, plus: 'boolean' },
   },
   haproxy: {
     clocks: ['tunnel', 'connect', 'clientFin', 'hardStop'],
-    options: { ...version, independentStreams: 'boolean' },
+    options: { ...listener, ...proxyProtocol, independentStreams: 'boolean' },
   },
-  envoy: { clocks: ['idle', 'lifetime', 'connectionAge', 'handshake', 'drain'], options: version },
-  'envoy-gateway': {
-    clocks: ['idle', 'lifetime', 'handshake', 'drain'],
-    options: { ...version, class: 'text' },
+  envoy: {
+    clocks: ['idle', 'lifetime', 'connectionAge', 'handshake', 'drain'],
+    options: { ...listener, ...proxyProtocol },
   },
-  istio: { clocks: ['idle', 'handshake', 'drain'], options: { ...version, profile: 'text' } },
+  'envoy-gateway': { clocks: ['idle', 'lifetime', 'handshake', 'drain'], options: gateway },
+  istio: { clocks: ['idle', 'handshake', 'drain'], options: { ...gateway, profile: 'text' } },
   traefik: { clocks: ['stop'], options: version },
   caddy: { clocks: ['lifetime', 'reload'], options: version },
-  apache: { clocks: ['idle'], options: version },
-  'aws-alb': { clocks: ['idle', 'deregistration'], options: none },
-  'aws-clb': { clocks: ['idle'], options: none },
-  'aws-nlb': { clocks: ['idle', 'deregistration'], options: none },
+  apache: { clocks: ['idle', 'connect'], options: version },
+  'aws-alb': { clocks: ['idle', 'deregistration'], options: { scheme: 'text', certificate: 'text', class: 'text' } },
+  'aws-clb': { clocks: ['idle'], options: proxyProtocol },
+  'aws-nlb': { clocks: ['idle', 'deregistration'], options: { scheme: 'text', ...proxyProtocol } },
   'aws-api-gateway': { clocks: ['idle', 'lifetime'], options: none },
   cloudfront: { clocks: ['idle'], options: none },
-  'gcp-classic-alb': { clocks: ['lifetime'], options: none },
-  'gcp-global-alb': { clocks: ['idle', 'lifetime'], options: { class: 'text' } },
-  'gcp-regional-alb': { clocks: ['lifetime'], options: { class: 'text' } },
+  'gcp-classic-alb': { clocks: ['lifetime'], options: { class: 'text' } },
+  'gcp-global-alb': { clocks: ['idle', 'lifetime'], options: gateway },
+  'gcp-regional-alb': { clocks: ['lifetime'], options: gateway },
   'cloud-run': { clocks: ['lifetime'], options: none },
   'azure-front-door': { clocks: ['idle', 'lifetime'], options: none },
   'azure-app-gateway': { clocks: ['idle'], options: none },
@@ -56,13 +56,17 @@ export const HOP_KINDS = {
   fly: { clocks: ['idle', 'kill'], options: none },
   render: { clocks: ['replace'], options: none },
   vercel: { clocks: ['lifetime'], options: none },
-  'kube-proxy': { clocks: ['clientIp', 'idle'], options: none },
+  'kube-proxy': { clocks: ['clientIp'], options: none },
   conntrack: { clocks: ['idle'], options: none },
   nat: { clocks: ['idle'], options: none },
-  'gateway-api': { clocks: ['request'], options: { ...version, channel: 'text', class: 'text' } },
-  'holdfast-gateway': { clocks: ['read', 'send', 'connect'], options: version },
+  'gateway-api': { clocks: ['request'], options: gateway },
+  'holdfast-gateway': { clocks: ['read', 'send', 'connect'], options: none },
 } as const satisfies Readonly<Record<string, HopWords>>;
 
 export type HopKind = keyof typeof HOP_KINDS;
 
 export const HOP_KIND_NAMES = Object.keys(HOP_KINDS) as HopKind[];
+
+/** The words of a kind; a policy that was not read from a file may name one that nobody knows. */
+export const wordsOfHop = (kind: string): HopWords | undefined =>
+  Object.hasOwn(HOP_KINDS, kind) ? HOP_KINDS[kind as HopKind] : undefined;

@@ -1,5 +1,5 @@
 import { isBranch, isLeaf, valueIn, type Node } from './document.js';
-import { HOP_KINDS, type HopKind } from './hop-kinds.js';
+import { wordsOfHop } from './hop-kinds.js';
 import type { HopUse } from './policy.js';
 import type { Reading } from './reading.js';
 
@@ -11,7 +11,7 @@ function hopOf(reading: Reading, node: Node, index: number): HopUse {
     return { kind, name: kind, clocksMs: new Map(), options: new Map() };
   }
   const kind = String(valueIn(node, 'kind'));
-  const { clocks }: { clocks: readonly string[] } = HOP_KINDS[kind as HopKind];
+  const clocks = wordsOfHop(kind)?.clocks ?? [];
   const clocksMs = new Map<string, number>();
   const options = new Map<string, string | number | boolean>();
   for (const [key, { node: value }] of node.entries) {

@@ -90,6 +90,13 @@ const pod = eitherOf('an address, or {address, weight, backup}', 'A pod.', [
   section('A pod.', { address: address(), weight: count(1, 256).optional(), backup: boolean().optional() }),
 ]);
 
+const OPTION_TYPES = {
+  text,
+  boolean,
+  port,
+  version: (): z.ZodType => textLike(/^v?\d{1,6}(?:\.\d{1,6}){0,2}$/, 'a version in quotes, such as "1.29"'),
+};
+
 const hop = eitherOf(
   'the name of a hop, or {kind, and what is not as by default}',
   'What stands between client and pod.',
@@ -109,10 +116,7 @@ const hop = eitherOf(
             ]),
           ),
           ...Object.fromEntries(
-            Object.entries(options).map(([option, type]) => [
-              option,
-              (type === 'text' ? text() : boolean()).optional(),
-            ]),
+            Object.entries(options).map(([option, type]) => [option, OPTION_TYPES[type]().optional()]),
           ),
         });
       }) as unknown as [z.ZodObject, ...z.ZodObject[]],

@@ -1,0 +1,72 @@
+import type { Hop } from '@holdfast/policy';
+import { EITHER, NOTHING } from './words.js';
+
+export const envoy: Hop = {
+  kind: 'envoy',
+  title: 'Envoy',
+  what: 'Envoy, configured directly. Without `upgrade_configs: [{upgrade_type: websocket}]` nothing is upgraded.',
+  clocks: [
+    {
+      name: 'idle',
+      title: 'stream_idle_timeout',
+      kind: 'idle-either',
+      defaultMs: 300_000,
+      resetBy: EITHER,
+      clientSees: '1006; `SI` in the access log',
+      raise: 'route `idle_timeout`, or `stream_idle_timeout` of the connection manager',
+      known: ['documentation'],
+      setBy: 'read',
+    },
+    {
+      name: 'lifetime',
+      title: 'max_stream_duration',
+      kind: 'lifetime',
+      defaultMs: undefined,
+      resetBy: NOTHING,
+      clientSees: '1006 at that age; `UMSDR` in the access log',
+      raise: '`max_stream_duration` of the route',
+      known: ['documentation'],
+    },
+    {
+      name: 'connectionAge',
+      title: 'max_connection_duration',
+      kind: 'lifetime',
+      defaultMs: undefined,
+      resetBy: NOTHING,
+      clientSees: '1006 after a drain; `DT` in the access log',
+      raise: '`common_http_protocol_options.max_connection_duration`',
+      known: ['documentation'],
+    },
+    {
+      name: 'handshake',
+      title: 'route timeout',
+      kind: 'connect',
+      defaultMs: 15_000,
+      resetBy: NOTHING,
+      clientSees: '504 on a handshake that the pod does not answer; since 1.36 it ends with the 101',
+      raise: 'route `timeout: 0s`',
+      known: ['documentation', 'incident'],
+    },
+    {
+      name: 'drain',
+      title: '--parent-shutdown-time-s',
+      kind: 'cohort',
+      defaultMs: 900_000,
+      resetBy: NOTHING,
+      clientSees: '1006, for all connections of the process in the same instant',
+      raise: '`--parent-shutdown-time-s`',
+      known: ['unverified'],
+      covers: 'drain',
+    },
+  ],
+  notes: [
+    'The route timeout of 15 s does not end a WebSocket that is established: it waits for the answer to the handshake.',
+    'Circuit breakers of a cluster allow 1,024 requests by default, and each WebSocket is one: beyond that the handshake gets 503 with `UO`.',
+    'An HTTP/2 upstream needs `allow_connect`, and a buffer filter breaks the upgrade.',
+  ],
+  sources: [
+    'https://www.envoyproxy.io/docs/envoy/latest/faq/configuration/timeouts',
+    'https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/http/upgrades',
+    'envoyproxy/envoy pull requests 41075 and 47245, issue 20062',
+  ],
+};
