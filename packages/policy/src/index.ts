@@ -1,3 +1,6 @@
+export { judgeBudget, worst } from './budget/budget.js';
+export { BUDGET_RULES, type BudgetRule } from './budget/rules.js';
+export { LEVELS, silenceOf, type BudgetOptions, type Level, type Verdict } from './budget/verdict.js';
 export { CLOCK_KINDS, type Clock, type ClockKind, type Evidence, type Hop, type Link, type SetBy } from './clock.js';
 export type { Variables } from './document.js';
 export { HOP_KIND_NAMES, HOP_KINDS, wordsOfHop, type HopKind, type HopWords } from './hop-kinds.js';
