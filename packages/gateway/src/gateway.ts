@@ -5,7 +5,7 @@ import { errors, HoldfastError } from '@holdfast/protocol';
 import { LineLog } from './access-log.js';
 import { Admin } from './admin.js';
 import { Admission } from './admission.js';
-import { relay } from './carry/relay.js';
+import { createCarriers } from './carry/carriers.js';
 import { Certificates } from './certificates.js';
 import { systemClock, type Clock } from './clock.js';
 import { settingsOf, type Context, type Settings } from './context.js';
@@ -48,6 +48,7 @@ export class Gateway {
   readonly #http: HttpProxy;
   readonly #metrics: Metrics;
   readonly #pace: Pace;
+  readonly #carrierOf = createCarriers();
   readonly #context: Context;
   #settings: Settings;
   #stickies = new Map<Route, Sticky>();
@@ -214,7 +215,7 @@ export class Gateway {
       },
       poolOf: () => this.#pods.pool,
       stickyOf: (route) => this.#stickyOf(route),
-      carrierOf: () => relay,
+      carrierOf: this.#carrierOf,
       finished: (visit, route) => this.#finished(visit, route),
     };
   }

@@ -345,3 +345,15 @@ export const CERTIFICATE = caller(
   'A certificate cannot be used.',
   'Give a readable certificate chain and its key, both in PEM.',
 );
+export const POD_PROTOCOL = environment(
+  'HF_POD_PROTOCOL',
+  'Another pod has agreed to another subprotocol than the client has.',
+  'Let all pods of a route choose the same; connect again.',
+  'restart',
+);
+export const HOLD_FULL = environment(
+  'HF_HOLD_FULL',
+  'More waits for a pod than hold.bufferBytes.',
+  'Raise it, let pods start faster, or let clients say less meanwhile.',
+  'later',
+);
