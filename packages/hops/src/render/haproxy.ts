@@ -33,7 +33,10 @@ function globals(env: Environment): Block {
   return block(
     'global',
     'log stdout format raw local0 info',
-    because(`maxconn ${connectionsInAll(env)}`, 'limits.connections of every pod'),
+    because(
+      `maxconn ${connectionsInAll(env)}`,
+      'limits.connections of every pod; each takes two of the files that may be open',
+    ),
     '# A reload starts a new process; the old one lives until its last tunnel ends, or until this.',
     because(
       `hard-stop-after ${spoken(clockOf(hopOf(env, 'haproxy'), 'hardStop') ?? env.drain.deadlineMs)}`,
@@ -119,15 +122,16 @@ function frontend(env: Environment, notes: Notes): Block {
     addressLines(env),
     limitLines(env, notes),
     '',
+    because('http-request disable-l7-retry unless METH_GET', 'no request that may have had an effect is sent twice'),
+    hostLines(env),
     because(
       `http-request return status 200 content-type text/plain string ok if { path ${env.health.livePath} }`,
       'HAProxy itself',
     ),
+    '',
     env.health.readyPath === env.health.livePath
       ? []
       : `use_backend ${env.service.name}-health if { path ${env.health.readyPath} }`,
-    because('http-request disable-l7-retry unless METH_GET', 'no request that may have had an effect is sent twice'),
-    hostLines(env),
     mostSpecificFirst(env.routes).flatMap((route) => routeLines(env, route)),
     'default_backend not-found',
   );
