@@ -17,6 +17,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/tidy/**'],
           fileParallelism: false,
+          // Suites of clocks wait side by side.
+          maxConcurrency: 30,
           testTimeout: 180_000,
           hookTimeout: 60_000,
         },

@@ -9,8 +9,8 @@ import { delimiter, join } from 'node:path';
 export const needs = {
   chromium: { program: 'chromium', packages: ['chromium', 'fonts-dejavu-core'] },
   redis: { program: 'redis-server', packages: ['redis-server'] },
-  nginx: { program: 'nginx', packages: ['nginx'] },
-  haproxy: { program: 'haproxy', packages: ['haproxy'] },
+  nginx: { program: 'nginx', packages: ['nginx', 'libnginx-mod-stream', 'openssl'] },
+  haproxy: { program: 'haproxy', packages: ['haproxy', 'openssl'] },
   prometheus: { program: 'promtool', packages: ['prometheus'] },
 };
 

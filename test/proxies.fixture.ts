@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,10 +9,13 @@ import { type RunningProcess, startProcess, until } from '@holdfast/testing';
 export class Proxy implements AsyncDisposable {
   readonly directory: string;
   readonly process: RunningProcess;
+  /** The first of its ports. */
+  readonly port: number;
 
-  private constructor(directory: string, process: RunningProcess) {
+  private constructor(directory: string, process: RunningProcess, port: number) {
     this.directory = directory;
     this.process = process;
+    this.port = port;
   }
 
   /** nginx, with `nginx.conf` of the directory; ready when it listens on these ports. */
@@ -28,7 +31,7 @@ export class Proxy implements AsyncDisposable {
 
   static async #start(directory: string, command: string, args: string[], ports: number[]): Promise<Proxy> {
     const process = await startProcess({ command, args, env: sbin });
-    const proxy = new Proxy(directory, process);
+    const proxy = new Proxy(directory, process, ports[0] ?? 0);
     let isOver = false;
     void process.exited.then(() => (isOver = true));
     for (const port of ports) {
@@ -46,6 +49,11 @@ export class Proxy implements AsyncDisposable {
       .split('\n')
       .filter(Boolean);
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+
+  /** The error log of nginx. */
+  log(): string {
+    return readFileSync(join(this.directory, 'logs', 'error.log'), 'utf8');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -68,14 +76,15 @@ export function directoryOf(files: Readonly<Record<string, string>>): string {
   return directory;
 }
 
-/** What a program says of a configuration: nothing is thrown when it accepts it. */
-export function judge(command: string, ...args: string[]): void {
-  try {
-    execFileSync(command, args, { env: { ...process.env, ...sbin }, stdio: 'pipe' });
-  } catch (error) {
-    const { stderr, stdout } = error as { stderr: Buffer; stdout: Buffer };
-    throw new Error(`${command} ${args.join(' ')}:\n${stderr.toString()}${stdout.toString()}`, { cause: error });
-  }
+/** What a program says of a configuration that it accepts. It throws, with all that the program said, when it does not. */
+export function verdictOf(command: string, ...args: string[]): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    env: { ...process.env, ...sbin },
+    encoding: 'utf8',
+  });
+  const said = `${stderr}${stdout}`;
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}:\n${said}`, { cause: error });
+  return said;
 }
 
 /** A certificate for localhost, made once for all that is run with it: paths of it, of its key, and of both in one file. */
