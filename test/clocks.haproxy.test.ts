@@ -1,5 +1,4 @@
 import { render } from '@holdfast/hops';
-import { setTimeout as after } from 'node:timers/promises';
 import { freePort, until } from '@holdfast/testing';
 import { describe, expect, it } from 'vitest';
 import { environment, hop, policyOf, pods } from '../packages/hops/src/render/environment.fixture.js';
@@ -140,26 +139,6 @@ describe.concurrent('the clocks of HAProxy', () => {
     expect(ended.by).not.toBe('open');
     expectAtClock(ended.afterMs);
     expect(stayed.by).toBe('open');
-  });
-
-  it('timeout client-fin ends what the pod has closed and the client has not; without it the tunnel timeout does', async () => {
-    const isGone = async (defaults: string[]): Promise<boolean> => {
-      await using run = await started({ defaults, isHalfOpen: true });
-      const { client, backend } = await run.open();
-      backend.socket.end();
-      expect(await client.endWithin(LOOK_MS)).toMatchObject({ by: 'fin' });
-      await after(CLOCK_MS + 1500);
-      // Whoever writes to a connection that is gone is told by a reset.
-      let isReset = false;
-      client.socket.on('close', () => (isReset = true));
-      for (let i = 0; i < 5; i++) {
-        if (client.socket.writable) client.socket.write('x');
-        await after(100);
-      }
-      return isReset;
-    };
-    const gone = await Promise.all([isGone([...LONG, 'timeout client-fin 2s']), isGone(LONG)]);
-    expect(gone).toEqual([true, false]);
   });
 
   it('timeout connect answers 503 when a pod does not take the connection', async () => {

@@ -38,7 +38,7 @@ export class Proxy implements AsyncDisposable {
       const listens = (): Promise<boolean> | true => isOver || answers(port);
       await until(listens, { what: `${command} to listen on ${port}`, timeoutMs: 10_000 });
     }
-    if (isOver) throw new Error(`${command} ended:\n${process.stderr}\n${process.stdout}`);
+    if (isOver) throw new Error(`${command} ended:\n${process.stderr.toString()}\n${process.stdout.toString()}`);
     return proxy;
   }
 

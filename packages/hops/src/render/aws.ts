@@ -1,7 +1,7 @@
-import type { Environment, HopUse, Stickiness } from '@holdfast/policy';
+import { type Environment, type HopUse, type Stickiness, formatDuration } from '@holdfast/policy';
 import { clockOf, groupBy, hopOf, isOn, optionOf, ownLabels, stickinessInWords } from './chain.js';
 import { type Notes, type Target, unsupported } from './target.js';
-import { mostSpecificFirst, seconds, spoken } from './units.js';
+import { mostSpecificFirst, seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
 
 const ALB = 'alb.ingress.kubernetes.io';
@@ -36,7 +36,7 @@ function albIngress(env: Environment, hop: HopUse, notes: Notes): Yaml {
   if (idleS > ALB_IDLE_S_MAX) {
     throw unsupported(
       'aws',
-      `an idle timeout of ${spoken(idleS * 1000)}`,
+      `an idle timeout of ${formatDuration(idleS * 1000)}`,
       `an ALB has at most ${ALB_IDLE_S_MAX} s: lower read of the routes, or set the clock idle of aws-alb`,
     );
   }
@@ -131,7 +131,7 @@ function nlbService(env: Environment, hop: HopUse, notes: Notes): Yaml {
   if (idleS > NLB_IDLE_S.max) {
     throw unsupported(
       'aws',
-      `an idle timeout of ${spoken(idleS * 1000)}`,
+      `an idle timeout of ${formatDuration(idleS * 1000)}`,
       `an NLB has at most ${NLB_IDLE_S.max} s: lower read of the routes, or set the clock idle of aws-nlb`,
     );
   }

@@ -1,7 +1,7 @@
-import type { Environment, Stickiness } from '@holdfast/policy';
+import { type Environment, type Stickiness, formatDuration } from '@holdfast/policy';
 import { hopOf, ownLabels, stickinessInWords } from './chain.js';
 import { type Notes, type Target, unsupported } from './target.js';
-import { seconds, spoken } from './units.js';
+import { seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
 
 const TIMEOUT_S_MAX = 3600;
@@ -72,7 +72,7 @@ function timeoutS(env: Environment): number {
   if (seconds(timeoutMs) <= TIMEOUT_S_MAX) return seconds(timeoutMs);
   throw unsupported(
     'cloud-run',
-    `a timeout of ${spoken(timeoutMs)}`,
+    `a timeout of ${formatDuration(timeoutMs)}`,
     'it has at most 1h: set resources.request, and drain.maxAge below it',
   );
 }

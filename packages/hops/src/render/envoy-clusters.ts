@@ -13,7 +13,12 @@ export function clusterName(env: Environment, route: Route): string {
 }
 
 const keyOf = (env: Environment, { stickiness, connectMs, port }: Route): string =>
-  JSON.stringify([balanceOf(stickiness), connectMs, env.pods.length > 0 ? '' : port.name]);
+  JSON.stringify([
+    balanceOf(stickiness),
+    stickiness.by === 'none' ? undefined : stickiness.maxLoad,
+    connectMs,
+    env.pods.length > 0 ? '' : port.name,
+  ]);
 
 const clusterKeys = (env: Environment): string[] => [...new Set(env.routes.map((route) => keyOf(env, route)))];
 
@@ -35,7 +40,7 @@ function cluster(env: Environment, route: Route): Yaml {
       'list them under pods',
     );
   }
-  const { maxFails, failTimeoutMs, readyPath, intervalMs, timeoutMs } = env.health;
+  const { maxFails, failTimeoutMs, readyPath, intervalMs, timeoutMs, rise = 2, fall = 3 } = env.health;
   const connections = connectionsInAll(env);
   const policy = balanceOf(route.stickiness);
   return {
@@ -58,12 +63,13 @@ function cluster(env: Environment, route: Route): Yaml {
         explicit_http_config: { http_protocol_options: noted({}, 'HTTP/1.1, which an Upgrade needs.') },
       },
     },
+    common_lb_config: bounded(route.stickiness),
     health_checks: [
       {
         timeout: duration(timeoutMs),
         interval: duration(intervalMs),
-        unhealthy_threshold: 3,
-        healthy_threshold: 1,
+        unhealthy_threshold: fall,
+        healthy_threshold: rise,
         http_health_check: { path: readyPath },
       },
     ],
@@ -78,6 +84,12 @@ function cluster(env: Environment, route: Route): Yaml {
     },
     load_assignment: loadAssignment(env, route),
   };
+}
+
+function bounded(stickiness: Route['stickiness']): Yaml | undefined {
+  if (stickiness.by === 'none' || stickiness.maxLoad === undefined) return undefined;
+  const factor = noted(Math.round(stickiness.maxLoad * 100), 'maxLoad, in percent of the average');
+  return { consistent_hashing_lb_config: { hash_balance_factor: factor } };
 }
 
 function loadAssignment(env: Environment, route: Route): Yaml {

@@ -1,9 +1,9 @@
-import type { CookiePolicy, Environment, Route, Stickiness } from '@holdfast/policy';
+import { type CookiePolicy, type Environment, type Route, type Stickiness, formatDuration } from '@holdfast/policy';
 import { hopOf, optionOf, proxiesBefore, SESSION_PARAMETER } from './chain.js';
 import { clusterName, clusters } from './envoy-clusters.js';
 import { type Target, unsupported } from './target.js';
 import { capital } from './nginx-upstream.js';
-import { duration, mostSpecificFirst, seconds, spoken } from './units.js';
+import { duration, mostSpecificFirst, seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
@@ -179,11 +179,11 @@ function httpRoute(env: Environment, route: Route): Yaml {
       cluster: clusterName(env, route),
       timeout: isWebSocket
         ? noted('0s', 'none: a WebSocket is one request, for as long as it lives')
-        : noted(duration(route.readMs), `read, ${spoken(route.readMs)}`),
+        : noted(duration(route.readMs), `read, ${formatDuration(route.readMs)}`),
       idle_timeout: isWebSocket
         ? noted(
             duration(route.readMs),
-            `silence of both directions, ${spoken(route.readMs)}: a byte of either starts it anew`,
+            `silence of both directions, ${formatDuration(route.readMs)}: a byte of either starts it anew`,
           )
         : undefined,
       upgrade_configs: isWebSocket ? [{ upgrade_type: 'websocket' }] : undefined,
@@ -218,7 +218,7 @@ function hashPolicy(stickiness: Stickiness): Yaml | undefined {
   }
 }
 
-function cookie({ name, path, maxAgeMs, httpOnly, secure, sameSite }: CookiePolicy): Yaml {
+function cookie({ name, path, maxAgeMs, httpOnly, secure, sameSite, partitioned, domain }: CookiePolicy): Yaml {
   return {
     name,
     path,
@@ -227,6 +227,8 @@ function cookie({ name, path, maxAgeMs, httpOnly, secure, sameSite }: CookiePoli
       { name: 'SameSite', value: capital(sameSite) },
       ...(httpOnly ? [{ name: 'HttpOnly' }] : []),
       ...(secure ? [{ name: 'Secure' }] : []),
+      ...(partitioned ? [{ name: 'Partitioned' }] : []),
+      ...(domain === undefined ? [] : [{ name: 'Domain', value: domain }]),
     ],
   };
 }

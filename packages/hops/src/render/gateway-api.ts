@@ -1,11 +1,11 @@
-import type { Environment, Route } from '@holdfast/policy';
+import { type Environment, type Route, formatDuration } from '@holdfast/policy';
 import { groupBy, hopOf, hasVersion, optionOf, ownLabels, restOf, stickinessInWords, websocketsOf } from './chain.js';
 import { envoyGatewayPolicies } from './gateway-envoy.js';
 import { gatewayHop, gatewayName, type Implementation, type RouteGroup } from './gateway-implementation.js';
 import { gkePolicies } from './gateway-gke.js';
 import { nginxFabricPolicies } from './gateway-nginx.js';
 import { type Body, type Notes, type Target, unsupported } from './target.js';
-import { gatewayDuration, mostSpecificFirst, spoken } from './units.js';
+import { gatewayDuration, mostSpecificFirst } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
 
 const IMPLEMENTATIONS: ReadonlyMap<string, Implementation> = new Map([
@@ -75,7 +75,7 @@ function timeouts(route: Route, by: Implementation | undefined): Yaml | undefine
   if (route.kind === 'websocket') {
     return { request: noted('0s', 'none: a WebSocket is one request, for as long as it lives') };
   }
-  return { request: noted(gatewayDuration(route.readMs), `read, ${spoken(route.readMs)}`) };
+  return { request: noted(gatewayDuration(route.readMs), `read, ${formatDuration(route.readMs)}`) };
 }
 
 /**

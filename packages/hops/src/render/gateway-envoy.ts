@@ -1,8 +1,8 @@
-import type { CookiePolicy, Environment, Stickiness } from '@holdfast/policy';
+import { type CookiePolicy, type Environment, type Stickiness, formatDuration } from '@holdfast/policy';
 import { connectionsInAll, ownLabels, proxiesBefore } from './chain.js';
 import { gatewayName, type Implementation, type RouteGroup } from './gateway-implementation.js';
 import { capital } from './nginx-upstream.js';
-import { gatewayDuration, spoken } from './units.js';
+import { gatewayDuration } from './units.js';
 import { noted, type Yaml } from './yaml.js';
 
 const API = 'gateway.envoyproxy.io/v1alpha1';
@@ -56,7 +56,12 @@ function backendPolicy(env: Environment, { name, first, kind }: RouteGroup): Yam
         tcp: { connectTimeout: gatewayDuration(first.connectMs) },
         http:
           kind === 'websocket'
-            ? { streamIdleTimeout: noted(gatewayDuration(first.readMs), `read of the route, ${spoken(first.readMs)}`) }
+            ? {
+                streamIdleTimeout: noted(
+                  gatewayDuration(first.readMs),
+                  `read of the route, ${formatDuration(first.readMs)}`,
+                ),
+              }
             : undefined,
       },
       loadBalancer: loadBalancer(first.stickiness),
@@ -70,14 +75,14 @@ function backendPolicy(env: Environment, { name, first, kind }: RouteGroup): Yam
 }
 
 function healthCheck(env: Environment): Yaml {
-  const { readyPath, intervalMs, timeoutMs, maxFails, failTimeoutMs } = env.health;
+  const { readyPath, intervalMs, timeoutMs, maxFails, failTimeoutMs, rise = 2, fall = 3 } = env.health;
   return {
     active: {
       type: 'HTTP',
       interval: gatewayDuration(intervalMs),
       timeout: gatewayDuration(timeoutMs),
-      unhealthyThreshold: 3,
-      healthyThreshold: 1,
+      unhealthyThreshold: fall,
+      healthyThreshold: rise,
       http: { path: readyPath, expectedStatuses: [200] },
     },
     passive: {

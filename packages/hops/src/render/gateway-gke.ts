@@ -1,8 +1,8 @@
-import type { Environment, Stickiness } from '@holdfast/policy';
+import { type Environment, type Stickiness, formatDuration } from '@holdfast/policy';
 import { hopOf, ownLabels } from './chain.js';
 import type { Implementation, RouteGroup } from './gateway-implementation.js';
 import { type Notes, unsupported } from './target.js';
-import { seconds, spoken } from './units.js';
+import { seconds } from './units.js';
 import { noted, type Yaml } from './yaml.js';
 
 const API = 'networking.gke.io/v1';
@@ -12,7 +12,7 @@ const TIMEOUT_S_MAX = 86_400;
 
 /** The gateway classes of GKE, which are load balancers of Google Cloud. */
 export const gkePolicies: Implementation = {
-  kinds: ['gcp-global-alb', 'gcp-regional-alb', 'gcp-classic-alb'],
+  kinds: ['gcp-global-alb', 'gcp-regional-alb'],
   hasRouteTimeouts: false,
   sticksBy: ({ by }) => by === 'ip' || by === 'cookie',
   policies: (env, groups, notes) => [backendPolicy(env, groups, notes), healthCheckPolicy(env)],
@@ -24,7 +24,7 @@ function backendPolicy(env: Environment, groups: readonly RouteGroup[], notes: N
   if (timeoutSec > TIMEOUT_S_MAX) {
     throw unsupported(
       'gateway-api',
-      `a backend timeout of ${spoken(readMs)} on GKE`,
+      `a backend timeout of ${formatDuration(readMs)} on GKE`,
       `it has at most ${TIMEOUT_S_MAX} s: lower read of the routes`,
     );
   }
@@ -72,8 +72,8 @@ const healthCheckPolicy = (env: Environment): Yaml => ({
     default: {
       checkIntervalSec: seconds(env.health.intervalMs),
       timeoutSec: Math.min(seconds(env.health.timeoutMs), seconds(env.health.intervalMs)),
-      healthyThreshold: 1,
-      unhealthyThreshold: 3,
+      healthyThreshold: env.health.rise ?? 2,
+      unhealthyThreshold: env.health.fall ?? 3,
       config: {
         type: 'HTTP',
         httpHealthCheck: { port: env.service.port.targetPort, requestPath: env.health.readyPath },

@@ -23,14 +23,7 @@ export interface Implementation {
 }
 
 /** Kinds of hops that are a gateway of the Gateway API, whoever implements it. */
-const GATEWAYS = [
-  'gateway-api',
-  'envoy-gateway',
-  'nginx-gateway-fabric',
-  'gcp-global-alb',
-  'gcp-regional-alb',
-  'gcp-classic-alb',
-];
+const GATEWAYS = ['gateway-api', 'envoy-gateway', 'nginx-gateway-fabric', 'gcp-global-alb', 'gcp-regional-alb'];
 
 export const gatewayHop = (env: Environment): HopUse | undefined => hopOf(env, ...GATEWAYS);
 

@@ -1,7 +1,7 @@
-import type { Environment } from '@holdfast/policy';
+import { type Environment, formatDuration } from '@holdfast/policy';
 import { ownLabels } from './chain.js';
 import type { Implementation } from './gateway-implementation.js';
-import { seconds, spoken } from './units.js';
+import { seconds } from './units.js';
 import { noted, type Yaml } from './yaml.js';
 
 const API = 'gateway.nginx.org/v1alpha1';
@@ -28,7 +28,9 @@ export const nginxFabricPolicies: Implementation = {
           connect: `${seconds(first.connectMs)}s`,
           read: noted(
             `${seconds(first.readMs)}s`,
-            first.kind === 'websocket' ? `silence of both directions, ${spoken(first.readMs)}` : 'silence of the pod',
+            first.kind === 'websocket'
+              ? `silence of both directions, ${formatDuration(first.readMs)}`
+              : 'silence of the pod',
           ),
           send: noted(`${seconds(first.sendMs)}s`, 'the pod takes no byte; no idle timeout'),
         },

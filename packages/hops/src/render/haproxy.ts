@@ -1,4 +1,11 @@
-import type { CookiePolicy, Environment, PodAddress, Route, Stickiness } from '@holdfast/policy';
+import {
+  type CookiePolicy,
+  type Environment,
+  type PodAddress,
+  type Route,
+  type Stickiness,
+  formatDuration,
+} from '@holdfast/policy';
 import {
   clockOf,
   connectionsInAll,
@@ -12,7 +19,7 @@ import { because, type Block, block, haproxyText, type Line } from './conf.js';
 import { ERROR_TEXTS } from './nginx-errors.js';
 import { capital } from './nginx-upstream.js';
 import { type Notes, type Target, unsupported } from './target.js';
-import { mostSpecificFirst, seconds, slug, spoken } from './units.js';
+import { mostSpecificFirst, seconds, slug } from './units.js';
 
 /** How long a side that has closed may keep the other half open. */
 const FIN_MS = 30_000;
@@ -39,7 +46,7 @@ function globals(env: Environment): Block {
     ),
     '# A reload starts a new process; the old one lives until its last tunnel ends, or until this.',
     because(
-      `hard-stop-after ${spoken(clockOf(hopOf(env, 'haproxy'), 'hardStop') ?? env.drain.deadlineMs)}`,
+      `hard-stop-after ${formatDuration(clockOf(hopOf(env, 'haproxy'), 'hardStop') ?? env.drain.deadlineMs)}`,
       'drain.deadline',
     ),
     ...(env.tls ? ['ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets'] : []),
@@ -66,8 +73,8 @@ function defaults(env: Environment): Block {
     `timeout client ${readMs}ms`,
     `timeout server ${readMs}ms`,
     '# Without these a connection that is half closed stays for as long as a tunnel may be silent.',
-    `timeout client-fin ${spoken(FIN_MS)}`,
-    `timeout server-fin ${spoken(FIN_MS)}`,
+    `timeout client-fin ${formatDuration(FIN_MS)}`,
+    `timeout server-fin ${formatDuration(FIN_MS)}`,
     '# "option independent-streams" is left out on purpose: with it a heartbeat of one side alone keeps nothing open.',
     ...[...ERROR_TEXTS].flatMap(([status, text]) => (REPLACEABLE.has(status) ? [errorLine(status, text)] : [])),
   );
@@ -251,9 +258,9 @@ function backend(env: Environment, route: Route, notes: Notes): Block {
     route.kind === 'websocket'
       ? because(
           `timeout tunnel ${route.readMs}ms`,
-          `silence of both directions, ${spoken(route.readMs)}: a byte of either starts it anew`,
+          `silence of both directions, ${formatDuration(route.readMs)}: a byte of either starts it anew`,
         )
-      : because(`timeout server ${route.readMs}ms`, `silence of the pod, ${spoken(route.readMs)}`),
+      : because(`timeout server ${route.readMs}ms`, `silence of the pod, ${formatDuration(route.readMs)}`),
     `timeout connect ${route.connectMs}ms`,
     checkLines(env),
     serverLines(env, route.stickiness, route.port.port),
@@ -280,16 +287,21 @@ function checkStickiness(env: Environment, stickiness: Stickiness): void {
 }
 
 function methodLines(stickiness: Stickiness): Line[] {
-  const consistent = because('hash-type consistent', 'a pod more or less moves its share only');
+  const consistent = [
+    because('hash-type consistent', 'a pod more or less moves its share only'),
+    ...(stickiness.by !== 'none' && stickiness.maxLoad !== undefined
+      ? [because(`hash-balance-factor ${Math.round(stickiness.maxLoad * 100)}`, 'maxLoad, in percent of the average')]
+      : []),
+  ];
   switch (stickiness.by) {
     case 'none':
       return [stickiness.balance === 'least' ? 'balance leastconn' : 'balance roundrobin'];
     case 'ip':
-      return ['balance source', consistent];
+      return ['balance source', ...consistent];
     case 'header':
-      return [`balance hdr(${stickiness.header})`, consistent];
+      return [`balance hdr(${stickiness.header})`, ...consistent];
     case 'session':
-      return ['# A client names its session when it resumes.', `balance url_param ${SESSION_PARAMETER}`, consistent];
+      return ['# A client names its session when it resumes.', `balance url_param ${SESSION_PARAMETER}`, ...consistent];
     case 'cookie':
       return ['balance leastconn', cookieLine(stickiness.cookie)];
   }
@@ -303,20 +315,22 @@ function cookieLine(cookie: CookiePolicy): string {
     cookie.path === '/' ? undefined : `attr "Path=${cookie.path}"`,
     cookie.maxAgeMs === undefined ? undefined : `attr "Max-Age=${seconds(cookie.maxAgeMs)}"`,
     `attr "SameSite=${capital(cookie.sameSite)}"`,
+    cookie.partitioned ? 'attr "Partitioned"' : undefined,
+    cookie.domain === undefined ? undefined : `domain ${cookie.domain}`,
   ];
   return parts.filter((part) => part !== undefined).join(' ');
 }
 
 function checkLines(env: Environment): Line[] {
   if (env.pods.length === 0) return [];
-  const { readyPath, intervalMs, timeoutMs, maxFails, failTimeoutMs } = env.health;
+  const { readyPath, intervalMs, timeoutMs, maxFails, rise = 2, fall = 3, slowStartMs = 10_000 } = env.health;
   return [
     `option httpchk GET ${readyPath}`,
     'http-check expect status 200',
     because(`timeout check ${timeoutMs}ms`, 'health.timeout'),
     '# A pod that fails its checks gets no new connections; "on-marked-down shutdown-sessions", which would cut those it has, is left out.',
-    `default-server check inter ${intervalMs}ms fall 3 rise 1 observe layer4 error-limit ${maxFails} on-error mark-down`,
-    `default-server maxconn ${env.limits.connections} slowstart ${failTimeoutMs}ms`,
+    `default-server check inter ${intervalMs}ms fall ${fall} rise ${rise} observe layer4 error-limit ${maxFails} on-error mark-down`,
+    `default-server maxconn ${env.limits.connections} slowstart ${slowStartMs}ms`,
   ];
 }
 

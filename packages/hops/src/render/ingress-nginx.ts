@@ -1,4 +1,4 @@
-import type { CookiePolicy, Environment, Route, Stickiness } from '@holdfast/policy';
+import { type CookiePolicy, type Environment, type Route, type Stickiness, formatDuration } from '@holdfast/policy';
 import {
   groupBy,
   hopOf,
@@ -11,7 +11,7 @@ import {
 } from './chain.js';
 import { capital } from './nginx-upstream.js';
 import type { Notes, Target } from './target.js';
-import { identifier, seconds, spoken } from './units.js';
+import { identifier, seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
 
 const ANNOTATION = 'nginx.ingress.kubernetes.io';
@@ -91,7 +91,7 @@ function annotations(env: Environment, route: Route): { readonly [name: string]:
     ),
     [`${ANNOTATION}/proxy-read-timeout`]: noted(
       `${seconds(route.readMs)}`,
-      `silence of both directions, ${spoken(route.readMs)}`,
+      `silence of both directions, ${formatDuration(route.readMs)}`,
     ),
     [`${ANNOTATION}/proxy-send-timeout`]: noted(`${seconds(route.sendMs)}`, 'the pod takes no byte; no idle timeout'),
     ...affinity(route.stickiness),
@@ -138,9 +138,10 @@ function cookieAffinity(cookie: CookiePolicy): { readonly [name: string]: Yaml }
     ),
     'session-cookie-name': cookie.name,
     'session-cookie-path': cookie.path,
-    'session-cookie-max-age': maxAge && noted(maxAge, `seconds, ${spoken(cookie.maxAgeMs ?? 0)}`),
+    'session-cookie-max-age': maxAge && noted(maxAge, `seconds, ${formatDuration(cookie.maxAgeMs ?? 0)}`),
     'session-cookie-expires': maxAge && noted(maxAge, 'for browsers that know no Max-Age'),
     'session-cookie-samesite': capital(cookie.sameSite),
+    'session-cookie-domain': cookie.domain,
     'session-cookie-secure': String(cookie.secure),
     'session-cookie-change-on-failure': noted('true', 'a client whose pod is gone gets a cookie for the next one'),
   };

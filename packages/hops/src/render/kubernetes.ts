@@ -1,7 +1,7 @@
-import type { Environment, ServicePort } from '@holdfast/policy';
+import { type Environment, type ServicePort, formatDuration } from '@holdfast/policy';
 import { hopOf, ownLabels } from './chain.js';
 import { type Notes, type Target, unsupported } from './target.js';
-import { seconds, spoken } from './units.js';
+import { seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
 
 /** Hops that only stand before pods of Kubernetes. */
@@ -78,7 +78,7 @@ function deployment(env: Environment, notes: Notes): Yaml {
         spec: {
           terminationGracePeriodSeconds: noted(
             seconds(drain.graceMs),
-            `holds preStop ${spoken(drain.preStopMs)}, drain ${spoken(drain.deadlineMs)} and the last closes; then SIGKILL`,
+            `holds preStop ${formatDuration(drain.preStopMs)}, drain ${formatDuration(drain.deadlineMs)} and the last closes; then SIGKILL`,
           ),
           containers: [container(env)],
         },
@@ -222,7 +222,7 @@ function autoscaler(env: Environment, scale: NonNullable<Environment['rollout'][
       behavior: noted(
         {
           scaleDown: {
-            stabilizationWindowSeconds: noted(stabilizationS, spoken(scale.stabilizationMs)),
+            stabilizationWindowSeconds: noted(stabilizationS, formatDuration(scale.stabilizationMs)),
             policies: [{ type: 'Pods', value: 1, periodSeconds: periodS }],
           },
         },

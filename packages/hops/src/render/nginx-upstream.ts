@@ -44,6 +44,9 @@ function upstream(env: Environment, destination: Destination, notes: Notes): Lin
   const name = upstreamOf(env, destination);
   const { stickiness } = destination;
   checkStickiness(env, stickiness);
+  if (stickiness.by !== 'none' && stickiness.maxLoad !== undefined) {
+    notes.add(`maxLoad of ${stickiness.maxLoad} is not rendered: the hashes of nginx know no bound on load`);
+  }
   return [
     ...keyLines(stickiness, env, notes),
     block(
@@ -177,6 +180,8 @@ function cookieMaps(cookie: CookiePolicy, key: string): Line[] {
     cookie.httpOnly ? 'HttpOnly' : undefined,
     cookie.secure ? 'Secure' : undefined,
     `SameSite=${capital(cookie.sameSite)}`,
+    cookie.partitioned ? 'Partitioned' : undefined,
+    cookie.domain === undefined ? undefined : `Domain=${cookie.domain}`,
   ].filter((attribute) => attribute !== undefined);
   return [
     '# A client without the cookie is given one, and is placed by it at once.',
@@ -198,6 +203,7 @@ function stickyDirective(cookie: CookiePolicy): string {
     cookie.httpOnly ? 'httponly' : undefined,
     cookie.secure ? 'secure' : undefined,
     `samesite=${cookie.sameSite}`,
+    cookie.domain === undefined ? undefined : `domain=${cookie.domain}`,
   ];
   return `${parts.filter((part) => part !== undefined).join(' ')};`;
 }

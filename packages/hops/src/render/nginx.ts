@@ -1,10 +1,10 @@
-import type { Environment, Route, Stickiness } from '@holdfast/policy';
+import { type Environment, type Route, type Stickiness, formatDuration } from '@holdfast/policy';
 import { clockOf, connectionsInAll, hasProxyProtocol, hopOf, isOn, groupBy, proxiesBefore } from './chain.js';
 import { because, block, type Line, nginxText } from './conf.js';
 import { errorPages, ERROR_PAGE } from './nginx-errors.js';
 import { upstreamOf, upstreamsOf } from './nginx-upstream.js';
 import { type Notes, type Target, unsupported } from './target.js';
-import { identifier, mostSpecificFirst, seconds, spoken } from './units.js';
+import { identifier, mostSpecificFirst, seconds } from './units.js';
 
 /** Connections beside those of clients: logs, listeners, health checks. */
 const SPARE_CONNECTIONS = 1024;
@@ -265,7 +265,7 @@ function timeoutLines(route: Route): Line[] {
   if (route.kind === 'rest') {
     return [
       because(`proxy_connect_timeout ${seconds(route.connectMs)}s;`, 'the kernel gives up at about 75 s'),
-      because(`proxy_read_timeout ${read}s;`, `silence of the pod, ${spoken(route.readMs)}`),
+      because(`proxy_read_timeout ${read}s;`, `silence of the pod, ${formatDuration(route.readMs)}`),
       because(`proxy_send_timeout ${seconds(route.sendMs)}s;`, 'the pod takes no byte of the request'),
     ];
   }
@@ -273,7 +273,7 @@ function timeoutLines(route: Route): Line[] {
     because(`proxy_connect_timeout ${seconds(route.connectMs)}s;`, 'the kernel gives up at about 75 s'),
     because(
       `proxy_read_timeout ${read}s;`,
-      `silence of both directions, ${spoken(route.readMs)}: a byte of either starts it anew; also the wait for the answer to a handshake`,
+      `silence of both directions, ${formatDuration(route.readMs)}: a byte of either starts it anew; also the wait for the answer to a handshake`,
     ),
     because(
       `proxy_send_timeout ${seconds(route.sendMs)}s;`,

@@ -1,5 +1,5 @@
 import { errors, HoldfastError } from '@holdfast/protocol';
-import type { Environment, Policy } from '@holdfast/policy';
+import { type Environment, type Policy, formatDuration } from '@holdfast/policy';
 import { aws } from './aws.js';
 import { cloudRun } from './cloud-run.js';
 import { envoy } from './envoy.js';
@@ -9,7 +9,7 @@ import { ingressNginx } from './ingress-nginx.js';
 import { istio } from './istio.js';
 import { kubernetes } from './kubernetes.js';
 import { nginx } from './nginx.js';
-import { spoken } from './units.js';
+import {} from './units.js';
 import { Notes, type Target, TARGET_NAMES, type TargetName } from './target.js';
 
 const TARGETS: Readonly<Record<TargetName, Target>> = {
@@ -79,7 +79,7 @@ const CONNECT_MS_MAX = 75_000;
 function withPossibleConnects(env: Environment, notes: Notes): Environment {
   const routes = env.routes.map((route) => {
     if (route.connectMs <= CONNECT_MS_MAX) return route;
-    notes.add(`connect of ${route.path} is 75s, not ${spoken(route.connectMs)}: the kernel gives up then`);
+    notes.add(`connect of ${route.path} is 75s, not ${formatDuration(route.connectMs)}: the kernel gives up then`);
     return { ...route, connectMs: CONNECT_MS_MAX };
   });
   return { ...env, routes };
@@ -94,7 +94,15 @@ function checkWords(env: Environment): void {
       /^\/[\w.~!&()*+,=:@%/-]*$/,
       [...env.routes.map(({ path }) => path), env.health.livePath, env.health.readyPath],
     ],
-    ['a host', /^[\w.*-]+$/, [...env.hosts, ...env.routes.flatMap(({ hosts }) => hosts)]],
+    [
+      'a host',
+      /^[\w.*-]+$/,
+      [
+        ...env.hosts,
+        ...env.routes.flatMap(({ hosts }) => hosts),
+        ...stickinesses.map((stickiness) => (stickiness.by === 'cookie' ? stickiness.cookie.domain : undefined)),
+      ],
+    ],
     ['a name', /^[\w.-]+$/, [env.name, env.namespace, env.service.name, ...env.service.ports.map(({ name }) => name)]],
     ['an address', /^[\w.:-]+$/, env.pods.map(({ host }) => host)],
     ['a network', /^[\da-fA-F.:/]+$/, env.gateway.trustedProxies],

@@ -3,19 +3,6 @@ import type { Route } from '@holdfast/policy';
 /** Whole seconds, never fewer than were asked for: a limit that is rounded down ends what the policy keeps. */
 export const seconds = (timeMs: number): number => Math.ceil(timeMs / 1000);
 
-/** A duration as a person would write it, in its largest whole unit: `90s`, `1h`, `7d`. */
-export function spoken(timeMs: number): string {
-  for (const [unit, unitMs] of UNITS) if (timeMs >= unitMs && timeMs % unitMs === 0) return `${timeMs / unitMs}${unit}`;
-  return `${timeMs}ms`;
-}
-
-const UNITS: readonly (readonly [string, number])[] = [
-  ['d', 86_400_000],
-  ['h', 3_600_000],
-  ['m', 60_000],
-  ['s', 1_000],
-];
-
 /** Seconds with their unit, as Envoy and Istio read a duration: `3600s`, `0.5s`. */
 export const duration = (timeMs: number): string => `${timeMs / 1000}s`;
 
