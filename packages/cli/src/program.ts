@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { HoldfastError } from '@holdfast/store';
 import { describeFailure } from './failure.js';
 import { addGateway, type GatewayCommandOptions } from './gateway-command.js';
+import { addRender, type RenderOptions } from './render-command.js';
 import { addServe, type ServeOptions } from './serve-command.js';
 import { version } from './version.js';
 
@@ -17,6 +18,7 @@ export type Action<Options> = (options: Options, output: Output) => Promise<numb
 /** What each command is told. */
 interface OptionsOf {
   readonly serve: ServeOptions;
+  readonly render: RenderOptions;
   readonly gateway: GatewayCommandOptions;
 }
 
@@ -26,6 +28,7 @@ export type Actions = { readonly [Name in keyof OptionsOf]: Action<OptionsOf[Nam
 const actions: Actions = {
   serve: async (options) => (await import('./serve/primary.js')).serve(options),
   gateway: async (options, output) => (await import('./gateway/run.js')).runGateway(options, output),
+  render: async (options, output) => (await import('./render/render.js')).renderPolicy(options, output),
 };
 
 /** How each command is added to the program, in the order of `--help`. */
@@ -34,6 +37,7 @@ const commands: {
 } = {
   serve: addServe,
   gateway: addGateway,
+  render: addRender,
 };
 
 const streams: Output = {

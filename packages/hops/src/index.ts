@@ -28,5 +28,6 @@ export {
 export { factsOf, HOPS, linksOf } from './facts/index.js';
 export * from './nginx/index.js';
 export { type Position, Source } from './source.js';
+export { ownLabels } from './render/chain.js';
 export { MARKER, render, type RenderedFile, type Rendering, targetsOf, targetSummaries } from './render/render.js';
 export { TARGET_NAMES, type TargetName } from './render/target.js';

@@ -25,19 +25,37 @@ export function hasVersion(hop: HopUse | undefined, wanted: Version): boolean {
   return text !== undefined && isAtLeast(parseVersion(text), wanted);
 }
 
-/** The proxies between client and this hop that put an address of their own in place of the client's. */
-export function proxiesBefore(env: Environment, ...kinds: readonly string[]): readonly HopUse[] {
-  const at = env.hops.findIndex(({ kind }) => kinds.includes(kind));
-  const before = at < 0 ? env.hops : env.hops.slice(0, at);
-  return before.filter(({ kind, options }) => !LAYER_4.has(kind) && options.get('proxyProtocol') !== true);
+/** Proxies that somebody runs, any of which another one can stand in for. */
+const OWN_PROXIES = [
+  'nginx',
+  'ingress-nginx',
+  'nginx-ingress',
+  'nginx-gateway-fabric',
+  'gateway-api',
+  'haproxy',
+  'envoy',
+  'envoy-gateway',
+  'istio',
+  'traefik',
+  'caddy',
+  'apache',
+  'holdfast-gateway',
+];
+
+/** The hops in front of this one. One that the chain does not have stands in for the first proxy that it has. */
+function hopsBefore(env: Environment, kinds: readonly string[]): readonly HopUse[] {
+  const own = env.hops.findIndex(({ kind }) => kinds.includes(kind));
+  const at = own >= 0 ? own : env.hops.findIndex(({ kind }) => OWN_PROXIES.includes(kind));
+  return at < 0 ? env.hops : env.hops.slice(0, at);
 }
 
+/** The proxies between client and this hop that put an address of their own in place of the client's. */
+export const proxiesBefore = (env: Environment, ...kinds: readonly string[]): readonly HopUse[] =>
+  hopsBefore(env, kinds).filter(({ kind, options }) => !LAYER_4.has(kind) && options.get('proxyProtocol') !== true);
+
 /** Whether the hop in front begins every connection with a PROXY protocol header. */
-export function hasProxyProtocol(env: Environment, ...kinds: readonly string[]): boolean {
-  const at = env.hops.findIndex(({ kind }) => kinds.includes(kind));
-  const before = env.hops[at < 0 ? env.hops.length - 1 : at - 1];
-  return before?.options.get('proxyProtocol') === true;
-}
+export const hasProxyProtocol = (env: Environment, ...kinds: readonly string[]): boolean =>
+  hopsBefore(env, kinds).at(-1)?.options.get('proxyProtocol') === true;
 
 export const websocketsOf = (env: Environment): Route[] => env.routes.filter(({ kind }) => kind === 'websocket');
 export const restOf = (env: Environment): Route[] => env.routes.filter(({ kind }) => kind === 'rest');
