@@ -57,7 +57,11 @@ describe('holdfast serve', () => {
       podPrefix: 'pod',
       drainPropagation: 0,
       drainRate: 500,
+      drainSpread: 500,
       drainDeadline: 25_000,
+      drainRequests: false,
+      maxAge: undefined,
+      ageJitter: 0.1,
       stopDeadline: 2_000,
       json: false,
       quiet: false,
@@ -68,6 +72,7 @@ describe('holdfast serve', () => {
     const flags =
       '--workers 3 --port 80 --port 0 --host :: --path /ws --json --quiet --store lmdb:./data --pod-prefix eu ' +
       '--drain-deadline 10s --drain-rate 50 --stop-deadline 500ms --drain-propagation 5s ' +
+      '--drain-spread 2s --drain-requests --max-age 1h --age-jitter 0.25 ' +
       '--allow-origin https://a.example --allow-origin https://b.example';
     const { asked } = await tried('serve', MODULE, ...flags.split(' '));
     expect(asked).toMatchObject({
@@ -78,6 +83,10 @@ describe('holdfast serve', () => {
       store: { path: './data' },
       drainDeadline: 10_000,
       drainRate: 50,
+      drainSpread: 2_000,
+      drainRequests: true,
+      maxAge: 3_600_000,
+      ageJitter: 0.25,
       stopDeadline: 500,
       drainPropagation: 5_000,
       podPrefix: 'eu',
@@ -87,10 +96,28 @@ describe('holdfast serve', () => {
     });
   });
 
+  it.each(['4s', '1', '0ms'])('refuses a --max-age of %s', async (text) => {
+    const { code, error } = await tried('serve', MODULE, '--max-age', text);
+    expect([code, error]).toEqual([2, expect.stringMatching(/--max-age/)]);
+  });
+
   it('tells every flag with its default, the signals and examples in its help', async () => {
     const { code, out } = await tried('serve', '--help');
     expect(code).toBe(0);
-    for (const flag of ['workers', 'port', 'host', 'path', 'store', 'pod-prefix', 'allow-origin', 'json', 'quiet']) {
+    for (const flag of [
+      'workers',
+      'port',
+      'host',
+      'path',
+      'store',
+      'pod-prefix',
+      'allow-origin',
+      'json',
+      'quiet',
+      'drain-requests',
+      'max-age',
+      'age-jitter',
+    ]) {
       expect(out).toMatch(new RegExp(`--${flag}\\b[^]*?\\(default:`));
     }
     for (const text of ['25s', '2s', '0ms', '127.0.0.1', 'SIGHUP', 'SIGTERM', '$ holdfast serve']) {

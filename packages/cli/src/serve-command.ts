@@ -2,11 +2,14 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { errors, HoldfastError } from '@holdfast/store';
 import { type Command, Option } from 'commander';
+import { wrongOption } from './failure.js';
+import { DRAIN_TOKEN } from './serve/messages.js';
 import {
   parseCount,
   parseOrigin,
   parsePath,
   parsePodPrefix,
+  parseShare,
   parseStore,
   parseTime,
   parseWorkers,
@@ -29,6 +32,12 @@ export interface ServeOptions {
   readonly podPrefix: string;
   readonly drainPropagation: number;
   readonly drainRate: number;
+  readonly drainSpread: number;
+  /** Whether `POST /drain` is answered. */
+  readonly drainRequests: boolean;
+  /** In milliseconds; undefined for connections of any age. */
+  readonly maxAge: number | undefined;
+  readonly ageJitter: number;
   readonly drainDeadline: number;
   readonly stopDeadline: number;
   readonly json: boolean;
@@ -44,6 +53,7 @@ MODULE is an ES module with a default export: ({ wss, http, pod }) => void | Pro
 Signals
   SIGHUP           restart the workers one after another; clients attach to the others before they are let go
   SIGTERM, SIGINT  drain all workers and exit with 0; a second SIGINT ends them at once
+                   POST /drain does the same, where --drain-requests is given
   A worker that dies is replaced.
 
 Times take a unit: 500ms, 5s, 2m, 1h. Exit codes: 0, 1 for a failure, 2 for a wrong command line.
@@ -108,6 +118,12 @@ function groups(): [string, Option[]][] {
       'Restarting and stopping',
       [
         option('--drain-rate <sessions>', 'sessions per second that a drain asks to move', '500', RATE),
+        option(
+          '--drain-spread <time>',
+          'sessions move over at least so long, however few',
+          '500ms',
+          parseTime('--drain-spread'),
+        ),
         option('--drain-deadline <time>', 'longest drain of a worker at SIGHUP', '25s', parseTime('--drain-deadline')),
         option(
           '--stop-deadline <time>',
@@ -121,6 +137,22 @@ function groups(): [string, Option[]][] {
           '0ms',
           parseTime('--drain-propagation'),
         ),
+        new Option(
+          '--drain-requests',
+          `let POST /drain do what SIGTERM does: from this machine, or with $${DRAIN_TOKEN} set from whoever presents it`,
+        ).default(false, 'off'),
+        option(
+          '--max-age <time>',
+          'connections make way for new ones before they are so old (default: they may grow old)',
+          undefined,
+          parseAge,
+        ),
+        option(
+          '--age-jitter <share>',
+          'by how much of that each may be younger, at random',
+          '0.1',
+          parseShare('--age-jitter'),
+        ),
       ],
     ],
     [
@@ -131,6 +163,15 @@ function groups(): [string, Option[]][] {
       ],
     ],
   ];
+}
+
+/** Below this clients would do little else than move. */
+const AGE_MS_MIN = 5_000;
+
+function parseAge(text: string): number {
+  const ageMs = parseTime('--max-age')(text);
+  if (ageMs >= AGE_MS_MIN) return ageMs;
+  throw wrongOption('--max-age', text, 'a time of at least 5s');
 }
 
 const PORT = parseCount('--port', { min: 0, max: 65_535 });

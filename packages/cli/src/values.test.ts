@@ -1,6 +1,15 @@
 import { HoldfastError } from '@holdfast/store';
 import { describe, expect, it } from 'vitest';
-import { parseCount, parseOrigin, parsePath, parsePodPrefix, parseStore, parseTime, parseWorkers } from './values.js';
+import {
+  parseCount,
+  parseOrigin,
+  parsePath,
+  parsePodPrefix,
+  parseShare,
+  parseStore,
+  parseTime,
+  parseWorkers,
+} from './values.js';
 
 /** The code and the text of the error that a value is refused with. */
 function refusal(parse: () => unknown): string {
@@ -76,6 +85,21 @@ describe('the store', () => {
 
   it('is not repeated in the error when it may hold a password', () => {
     expect(refusal(() => parseStore('mysql://user:secret@host'))).not.toContain('secret');
+  });
+});
+
+describe('a share', () => {
+  it.each([
+    ['0', 0],
+    ['.5', 0.5],
+    ['0.25', 0.25],
+    ['1', 1],
+  ])('%s is taken', (text, share) => {
+    expect(parseShare('--age-jitter')(text)).toBe(share);
+  });
+
+  it.each(['', '1.1', '-0.1', '10%', 'x', '1e-1'])('%j is refused', (text) => {
+    expect(refusal(() => parseShare('--age-jitter')(text))).toMatch(/^HF_OPTION: .*--age-jitter .*0 to 1/);
   });
 });
 

@@ -33,6 +33,15 @@ export const parseCount =
     throw wrongOption(flag, text, `a whole number from ${min} to ${max}`);
   };
 
+/** A part of something, as 0.1. */
+export const parseShare =
+  (flag: string): Parse<number> =>
+  (text) => {
+    const share = /^(?:\d+\.?\d*|\.\d+)$/.test(text) ? Number(text) : NaN;
+    if (share <= 1) return share;
+    throw wrongOption(flag, text, 'a share from 0 to 1, such as 0.1');
+  };
+
 /** More workers than this on one machine is a slip of the keyboard. */
 const WORKERS_MAX = 256;
 

@@ -10,7 +10,7 @@ export interface DrainRequests {
    * may, and nothing that forwards for others: no request with an `Origin`, or with a header by which proxies name themselves or the
    * client. A proxy on this machine that adds no such header hides the difference: set a token there, or do not forward `/drain`.
    */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /** What is done. Default: {@link WebSocketServer.drain} with its defaults. */
   readonly drain?: () => Promise<DrainReport>;
 }

@@ -1,6 +1,9 @@
 import type { DrainOptions, DrainReport } from '@holdfast/server';
 import type { StoreChoice } from '../values.js';
 
+/** The variable with the token of `POST /drain`: a secret, which a command line would show to everybody on the machine. */
+export const DRAIN_TOKEN = 'HOLDFAST_DRAIN_TOKEN';
+
 /** All that a worker needs to know to serve. */
 export interface WorkerSettings {
   readonly pod: string;
@@ -13,12 +16,15 @@ export interface WorkerSettings {
   readonly path: string | undefined;
   readonly store: StoreChoice;
   readonly allowOrigin: readonly string[] | undefined;
+  readonly drainRequests: boolean;
+  readonly maxAge: number | undefined;
+  readonly ageJitter: number;
   readonly json: boolean;
   readonly quiet: boolean;
 }
 
 /** How a worker is to be emptied. */
-export type DrainOrder = Required<Pick<DrainOptions, 'propagationMs' | 'movesPerSecond' | 'deadlineMs'>>;
+export type DrainOrder = Required<DrainOptions>;
 
 /** From the primary to a worker. */
 export type Order =
@@ -35,4 +41,6 @@ export type Report =
   /** It ends because it is empty. */
   | { readonly type: 'drained'; readonly report: DrainReport }
   /** The module has called `pod.restartAll()`. */
-  | { readonly type: 'restartAll' };
+  | { readonly type: 'restartAll' }
+  /** It was asked by HTTP to drain, and with it all are meant. */
+  | { readonly type: 'stopAll' };

@@ -20,7 +20,8 @@ const SAME_SIGNAL_MS = 500;
 
 /** Serves a module until it is told to stop, and returns the exit code. */
 export async function serve(options: ServeOptions): Promise<number> {
-  const { modulePath, workers, host, path, store, allowOrigin, json, quiet } = options;
+  const { modulePath, workers, host, path, store, allowOrigin, drainRequests, maxAge, ageJitter, json, quiet } =
+    options;
   const log = processLog(options);
   let port: number;
   try {
@@ -31,7 +32,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     return 1;
   }
   const url = `http://${urlHost(host)}:${port}/`;
-  const settings = { modulePath, workers, host, path, store, allowOrigin, json, quiet, port, url };
+  const shared = { modulePath, workers, host, path, store, allowOrigin, drainRequests, maxAge, ageJitter };
+  const settings = { ...shared, json, quiet, port, url };
 
   // Round robin is what lets a worker stop listening while its connections go on, and no client be refused.
   cluster.schedulingPolicy = cluster.SCHED_RR;
@@ -41,7 +43,8 @@ export async function serve(options: ServeOptions): Promise<number> {
     log,
     now: () => performance.now(),
     wait: (ms) => wait(ms),
-    spawn: (index) => new ClusterWorker(workerSettings(settings, options.podPrefix, index), restart),
+    spawn: (index) =>
+      new ClusterWorker(workerSettings(settings, options.podPrefix, index), { restartAll: restart, stopAll: stop }),
     listening: () => {
       const what = `${options.module} with ${workers} worker${workers === 1 ? '' : 's'} on ${storeName(options)}`;
       log.info('listening', `${url} serves ${what}`, { url, workers, pid: process.pid });
@@ -55,26 +58,35 @@ export async function serve(options: ServeOptions): Promise<number> {
     void supervisor.restart();
   }
 
-  const stopped = stopSignal(supervisor);
+  const stopped = deferredStop(supervisor);
+  function stop(): void {
+    stopped.stop();
+  }
+  watchSignals(supervisor, stop);
   process.on('SIGHUP', restart);
   const failure = await supervisor.start();
-  if (failure === undefined) return stopped;
+  if (failure === undefined) return stopped.code;
   process.stderr.write(`${failure}\n`);
   return 1;
 }
 
-/** Resolves to the exit code when the process was told to stop and has. */
-function stopSignal(supervisor: Supervisor): Promise<number> {
-  return new Promise((resolve) => {
-    let firstMs: number | undefined;
-    const stop = (): void => void supervisor.stop().then(() => resolve(0));
-    process.on('SIGTERM', stop);
-    process.on('SIGINT', () => {
-      firstMs ??= performance.now();
-      if (performance.now() - firstMs < SAME_SIGNAL_MS) return stop();
-      supervisor.kill();
-      process.exit(130);
-    });
+/** How to stop, and the exit code when that is done. */
+function deferredStop(supervisor: Supervisor): { readonly stop: () => void; readonly code: Promise<number> } {
+  let stop = (): void => undefined;
+  const code = new Promise<number>((resolve) => {
+    stop = () => void supervisor.stop().then(() => resolve(0));
+  });
+  return { stop, code };
+}
+
+function watchSignals(supervisor: Supervisor, stop: () => void): void {
+  let firstMs: number | undefined;
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', () => {
+    firstMs ??= performance.now();
+    if (performance.now() - firstMs < SAME_SIGNAL_MS) return stop();
+    supervisor.kill();
+    process.exit(130);
   });
 }
 
@@ -99,13 +111,14 @@ function workerSettings(
 }
 
 function orders(options: ServeOptions): { replaceOrder: DrainOrder; stopOrder: DrainOrder } {
-  const { drainRate, drainDeadline, drainPropagation, stopDeadline } = options;
+  const { drainRate, drainSpread, drainDeadline, drainPropagation, stopDeadline } = options;
+  const pace = { movesPerSecond: drainRate, spreadMs: drainSpread };
   return {
     // The primary itself is the balancer, and knows at once.
-    replaceOrder: { propagationMs: 0, movesPerSecond: drainRate, deadlineMs: drainDeadline },
+    replaceOrder: { ...pace, propagationMs: 0, deadlineMs: drainDeadline },
     stopOrder: {
+      ...pace,
       propagationMs: drainPropagation,
-      movesPerSecond: drainRate,
       deadlineMs: drainPropagation + stopDeadline,
     },
   };

@@ -58,8 +58,8 @@ class FakeWorker implements WorkerProcess {
   }
 }
 
-const replaceOrder = { propagationMs: 0, movesPerSecond: 500, deadlineMs: 25_000 };
-const stopOrder = { propagationMs: 100, movesPerSecond: 500, deadlineMs: 2_100 };
+const replaceOrder = { propagationMs: 0, movesPerSecond: 500, spreadMs: 500, deadlineMs: 25_000 };
+const stopOrder = { propagationMs: 100, movesPerSecond: 500, spreadMs: 500, deadlineMs: 2_100 };
 
 function supervising(workers: number) {
   const started: FakeWorker[] = [];

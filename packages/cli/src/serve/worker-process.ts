@@ -38,7 +38,7 @@ export class ClusterWorker implements WorkerProcess {
   readonly #worker: Worker;
   #report: DrainReport | undefined;
 
-  constructor(settings: WorkerSettings, restartAll: () => void) {
+  constructor(settings: WorkerSettings, asked: { readonly restartAll: () => void; readonly stopAll: () => void }) {
     this.pod = settings.pod;
     const worker = cluster.fork();
     this.#worker = worker;
@@ -54,7 +54,8 @@ export class ClusterWorker implements WorkerProcess {
         if (report.type === 'started') return this.#send({ type: 'serve', settings });
         if (report.type === 'failed') this.failure = report.text;
         if (report.type === 'drained') this.#report = report.report;
-        if (report.type === 'restartAll') restartAll();
+        if (report.type === 'restartAll') asked.restartAll();
+        if (report.type === 'stopAll') asked.stopAll();
         if (report.type !== 'ready') return;
         clearTimeout(late);
         resolve(true);

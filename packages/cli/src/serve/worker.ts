@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { WebSocketServer } from '@holdfast/server';
+import { WebSocketServer, type DrainReport } from '@holdfast/server';
 import type { Store } from '@holdfast/store';
 import { describeFailure } from '../failure.js';
 import { Log, processLog } from '../log.js';
 import { Entrance } from './entrance.js';
-import type { DrainOrder, Order, Report, WorkerSettings } from './messages.js';
+import { DRAIN_TOKEN, type DrainOrder, type Order, type Report, type WorkerSettings } from './messages.js';
 import { runModule } from './module.js';
 import { openStore } from './open-store.js';
 
@@ -27,14 +27,28 @@ class Worker {
   readonly #wss: WebSocketServer;
   readonly #entrance: Entrance;
   readonly #http = createServer();
+  #whenDrained: (drained: DrainReport) => void = () => undefined;
+  readonly #drained = new Promise<DrainReport>((resolve) => {
+    this.#whenDrained = resolve;
+  });
 
   constructor(settings: WorkerSettings, log: Log, store: Store) {
-    const { allowOrigin, path, pod } = settings;
+    const { allowOrigin, path, pod, maxAge: maxAgeMs, ageJitter } = settings;
     this.#settings = settings;
     this.#log = log;
     this.#store = store;
     const allowedOrigins = allowOrigin?.includes('*') ? '*' : allowOrigin;
-    this.#wss = new WebSocketServer({ noServer: true, store, pod, path, allowedOrigins });
+    this.#wss = new WebSocketServer({
+      noServer: true,
+      store,
+      pod,
+      path,
+      allowedOrigins,
+      ...(maxAgeMs !== undefined && { rotation: { maxAgeMs, ageJitter } }),
+      ...(settings.drainRequests && {
+        drainRequests: { token: process.env[DRAIN_TOKEN], drain: () => this.#drainAll() },
+      }),
+    });
     this.#entrance = new Entrance(this.#wss, this.#http);
     this.#watch();
   }
@@ -51,15 +65,23 @@ class Worker {
     await report({ type: 'ready' });
   }
 
-  async drain({ propagationMs, movesPerSecond, deadlineMs }: DrainOrder): Promise<void> {
+  async drain(order: DrainOrder): Promise<void> {
+    const { propagationMs, deadlineMs } = order;
     const startMs = performance.now();
     // Until balancers have noticed that this pod is not ready, they send clients here.
     setTimeout(() => this.#entrance.stopListening(), propagationMs);
-    const drained = await this.#wss.drain({ propagationMs, movesPerSecond, deadlineMs });
+    const drained = await this.#wss.drain(order);
+    this.#whenDrained(drained);
     await this.#entrance.finish(Math.max(FLUSH_MS, startMs + deadlineMs - performance.now()));
     await this.#store.close();
     await report({ type: 'drained', report: drained });
     process.exit(0);
+  }
+
+  /** Has all workers drained, by the primary's order to each, and resolves when this one is. */
+  async #drainAll(): Promise<DrainReport> {
+    await report({ type: 'stopAll' });
+    return this.#drained;
   }
 
   #watch(): void {
