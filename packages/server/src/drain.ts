@@ -52,7 +52,7 @@ export async function drain(
   const attached = (): PodSession[] => Array.from(pod.sessions.values()).filter((session) => session.attached);
   const first = attached();
   const total = first.length + plain.size;
-  const mover = new Mover(clock, Math.max(spreadMs, (total / movesPerSecond) * 1_000) / Math.max(1, total));
+  const mover = new Mover(clock, movesPerSecond, spreadMs / Math.max(1, total));
   const ask = (clients: Iterable<PodSession | WebSocket>): void => {
     for (const client of clients) {
       if (asked.has(client)) continue;
@@ -92,7 +92,7 @@ export function drainOptions(options: DrainOptions): Required<DrainOptions> {
   for (const [name, value] of Object.entries({ propagationMs, spreadMs, deadlineMs })) {
     if (!(value >= 0 && value < Infinity)) throw new HoldfastError(errors.OPTION, `${name} is ${value}`);
   }
-  if (!(movesPerSecond > 0)) throw new HoldfastError(errors.OPTION, `movesPerSecond is ${movesPerSecond}`);
+  if (!(movesPerSecond >= 1)) throw new HoldfastError(errors.OPTION, `movesPerSecond is ${movesPerSecond}`);
   if (propagationMs > deadlineMs) {
     throw new HoldfastError(errors.OPTION, `propagationMs ${propagationMs} leaves nothing of deadlineMs ${deadlineMs}`);
   }

@@ -3,9 +3,13 @@ import type { WebSocket } from 'ws';
 import type { Clock } from './clock.js';
 import { PodSession } from './pod-session.js';
 
+/** With what it may cost that clients are told whole milliseconds. */
+const SECOND_MS = 1_002;
+
 /**
- * Asks clients to attach anew, one step of time after another: each gets a step of its own and chooses a moment in it. So the rate
- * holds however many are asked at once, and none knows the others' moments.
+ * Asks clients to attach anew, one step of time after another: each gets a step of its own and chooses a moment in the first half of it.
+ * So the rate holds however many are asked at once, and none knows the others' moments. Steps are a little longer than the rate says:
+ * within no second there are more moments than that, wherever the second begins.
  */
 export class Mover {
   readonly #clock: Clock;
@@ -13,9 +17,9 @@ export class Mover {
   /** When the next step begins. */
   #nextMs = 0;
 
-  constructor(clock: Clock, stepMs: number) {
+  constructor(clock: Clock, movesPerSecond: number, stepMsMin = 0) {
     this.#clock = clock;
-    this.#stepMs = stepMs;
+    this.#stepMs = Math.max(stepMsMin, SECOND_MS / (movesPerSecond - 0.5));
   }
 
   /** Returns when the client's step is over, on the monotonic clock. */
@@ -25,7 +29,7 @@ export class Mover {
     this.#nextMs = beginMs + this.#stepMs;
     const afterMs = beginMs - nowMs;
     if (client instanceof PodSession) {
-      client.machine.drain(Math.floor(afterMs), Math.ceil(this.#stepMs));
+      client.machine.drain(Math.floor(afterMs), Math.ceil(this.#stepMs / 2));
       client.run();
     } else {
       // A plain client cannot be asked: it is told when its step comes, with a code that says that it may come back.

@@ -48,7 +48,7 @@ export class Rotation {
   constructor(options: RotationOptions, rotated: Rotated) {
     this.#options = options;
     this.#rotated = rotated;
-    this.#mover = new Mover(rotated.clock, 1_000 / options.movesPerSecond);
+    this.#mover = new Mover(rotated.clock, options.movesPerSecond);
     this.#wait();
   }
 
@@ -96,6 +96,7 @@ export function rotationOptions({ maxAgeMs, ageJitter = 0.1, movesPerSecond = 10
   }
   if (!(ageJitter >= 0 && ageJitter <= 1))
     throw new HoldfastError(errors.OPTION, `ageJitter is ${ageJitter}, not 0 to 1`);
-  if (!(movesPerSecond > 0)) throw new HoldfastError(errors.OPTION, `movesPerSecond is ${movesPerSecond}, not above 0`);
+  if (!(movesPerSecond >= 1))
+    throw new HoldfastError(errors.OPTION, `movesPerSecond is ${movesPerSecond}, not 1 or more`);
   return { maxAgeMs, ageJitter, movesPerSecond };
 }
