@@ -67,6 +67,8 @@ export class RedisServer implements AsyncDisposable {
       command: 'redis-server',
       args: ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', this.#directory, '--save', '', ...this.#flags],
       ready: /Ready to accept connections/,
+      // It reads what it has kept first.
+      readyTimeoutMs: 60_000,
     });
   }
 }

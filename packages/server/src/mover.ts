@@ -3,8 +3,8 @@ import type { WebSocket } from 'ws';
 import type { Clock } from './clock.js';
 import { PodSession } from './pod-session.js';
 
-/** With what it may cost that clients are told whole milliseconds. */
-const SECOND_MS = 1_002;
+/** A second, and by how much one client may be later than another where they arrive. */
+const SECOND_MS = 1_100;
 
 /**
  * Asks clients to attach anew, one step of time after another: each gets a step of its own and chooses a moment in the first half of it.
@@ -29,7 +29,7 @@ export class Mover {
     this.#nextMs = beginMs + this.#stepMs;
     const afterMs = beginMs - nowMs;
     if (client instanceof PodSession) {
-      client.machine.drain(Math.floor(afterMs), Math.ceil(this.#stepMs / 2));
+      client.machine.drain(Math.round(afterMs), Math.ceil(this.#stepMs / 2));
       client.run();
     } else {
       // A plain client cannot be asked: it is told when its step comes, with a code that says that it may come back.
