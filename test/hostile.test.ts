@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { WebSocket } from '@holdfast/client';
 import { systemClock, WebSocketServer, type Clock } from '@holdfast/server';
 import { MemoryStore } from '@holdfast/store';
 import { announceSeed, randomSeed, seededRandom, until, type Random } from '@holdfast/testing';
 import { expect, it } from 'vitest';
+import { collectGarbage } from './garbage.fixture.js';
 import { ATTACKS, LIMITS, type Attack } from './hostile-attacks.fixture.js';
 import type { Ending } from './raw-socket.fixture.js';
 
@@ -95,18 +94,6 @@ async function attackAll(count: number, port: number, random: Random): Promise<s
   return wrong;
 }
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
-async function heapBytes(): Promise<number> {
-  for (let i = 0; i < 3; i++) {
-    collectGarbage();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
-
 it(`answers ${ROUNDS} hostile connections with coded closes, serves its other sessions meanwhile, and forgets them`, async () => {
   const seed = randomSeed();
   announceSeed('hostile', seed, { command: 'npx vitest run test/hostile.test.ts' });
@@ -159,12 +146,12 @@ it(`answers ${ROUNDS} hostile connections with coded closes, serves its other se
 
   expect(await attackAll(WARM_UP, port, random.fork(1))).toEqual([]);
   await settle();
-  const before = { heap: await heapBytes(), timers: clock.armed.size, echoes: control.echoes };
+  const before = { heap: await collectGarbage(), timers: clock.armed.size, echoes: control.echoes };
   control.worstMs = 0;
   expect(await attackAll(ROUNDS, port, random.fork(2))).toEqual([]);
   const served = control.echoes - before.echoes;
   await settle();
-  const grownBytes = (await heapBytes()) - before.heap;
+  const grownBytes = (await collectGarbage()) - before.heap;
   process.stdout.write(
     `${ROUNDS} attacks of ${ATTACKS.length} kinds; ${served} echoes meanwhile, the slowest after ${Math.round(control.worstMs)} ms; ` +
       `heap ${grownBytes > 0 ? '+' : ''}${Math.round(grownBytes / 1_000)} kB, ${before.timers} timers before, ${clock.armed.size} after\n`,

@@ -59,6 +59,11 @@ export class RawSocket {
     });
   }
 
+  /** An HTTP status has come, other than that of an upgrade. */
+  get hasStatus(): boolean {
+    return this.#ending.by === 'status';
+  }
+
   static async connect(port: number): Promise<RawSocket> {
     const socket = connect(port, '127.0.0.1');
     const raw = new RawSocket(socket);

@@ -244,6 +244,7 @@ export class Gateway {
     return {
       request: (request, response, expects) => this.#http.handle(request, response, expects),
       upgrade: (request, socket, head) => this.#upgrades.handle(request, socket, head),
+      broken: (response, why) => this.#http.reject(response, why),
       refused: (error) => this.#metrics.refused(error),
     };
   }

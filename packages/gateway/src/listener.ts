@@ -4,7 +4,7 @@ import {
   type IncomingMessage,
   type Server,
   type ServerOptions,
-  type ServerResponse,
+  ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
@@ -19,10 +19,13 @@ import { takeProxyHeader } from './proxy-header.js';
 import { refusal, type Refusal } from './refusal.js';
 import { plainAddress } from './trust.js';
 import { announceAddress } from './visit.js';
+import { wantsWebSocket } from './websocket/handshake.js';
 
 export interface ListenerEvents {
   request(request: IncomingMessage, response: ServerResponse, expects: boolean): void;
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** The body of a request is broken that is not answered yet. */
+  broken(response: ServerResponse, why: Refusal): void;
   /** What came was no request. */
   refused(error: string): void;
 }
@@ -31,6 +34,12 @@ export interface ListenerEvents {
 const KEEP_ALIVE_MS = 60_000;
 /** Connections of one address that have said nothing yet count against its limit so often more: a page opens several. */
 const SOCKETS_PER_PLACE = 2;
+
+const CLIENT_ERRORS: Readonly<Record<string, Refusal>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: refusal(408, errors.REQUEST_SLOW),
+  HPE_HEADER_OVERFLOW: refusal(431, errors.REQUEST_LARGE),
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: refusal(413, errors.REQUEST_LARGE),
+};
 
 /** One address that is listened on. */
 export class Listener {
@@ -74,6 +83,8 @@ export class Listener {
         ...certificates.first,
       });
     } else this.#server = createHttpServer(serverOptions);
+    // Their bytes are bounded; beyond a number of them Node would drop the rest without a word.
+    this.#server.maxHeadersCount = 0;
     this.#wire();
   }
 
@@ -126,7 +137,10 @@ export class Listener {
       server.prependListener('secureConnection', (secure: Socket) => this.#secured(secure));
     server.on('request', (request, response) => this.#request(request, response, false));
     server.on('checkContinue', (request, response) => this.#request(request, response, true));
-    server.on('upgrade', (request, socket, head) => this.#events.upgrade(request, socket, head));
+    server.on('upgrade', (request, socket, head) => {
+      if (wantsWebSocket(request)) this.#events.upgrade(request, socket, head);
+      else this.#ignoreUpgrade(request, socket);
+    });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#clientError(error, socket));
     server.on('connect', (_request, socket) =>
       this.#turnAway(socket, refusal(405, errors.REQUEST, 'CONNECT is not served')),
@@ -211,15 +225,30 @@ export class Listener {
     this.#events.request(request, response, expects);
   }
 
+  /** A client may offer what it likes (Java's offers h2c with every first request); it is answered as if it had not. */
+  #ignoreUpgrade(request: IncomingMessage, socket: Duplex): void {
+    socket.on('error', () => undefined);
+    const hasBody =
+      request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+    // The parser has let go of the connection, so there is nobody to read a body.
+    if (hasBody)
+      return this.#turnAway(socket, refusal(400, errors.REQUEST, 'a body behind an upgrade that is not served'));
+    const response = new ServerResponse(request);
+    response.assignSocket(socket as Socket);
+    response.shouldKeepAlive = false;
+    response.once('finish', () => socket.end());
+    this.#events.request(request, response, false);
+    socket.resume();
+  }
+
   #clientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-    // In the middle of an answer, or before one that is still to come, there is no place for another.
-    if (this.#answers.has(socket)) return void socket.destroy();
-    const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
-    const large = error.code === 'HPE_HEADER_OVERFLOW';
-    if (late) this.#turnAway(socket, refusal(408, errors.REQUEST_SLOW));
-    else if (large) this.#turnAway(socket, refusal(431, errors.REQUEST_LARGE));
-    else this.#turnAway(socket, refusal(400, errors.REQUEST));
+    const answer = this.#answers.get(socket);
+    const why = CLIENT_ERRORS[error.code ?? ''] ?? refusal(400, errors.REQUEST);
+    if (answer === undefined) this.#turnAway(socket, why);
+    // In the middle of an answer there is no place for another; before it, it is the answer to the body that is broken.
+    else if (answer.headersSent) socket.destroy();
+    else this.#events.broken(answer, why);
   }
 
   #turnAway(socket: Duplex, why: Refusal): void {

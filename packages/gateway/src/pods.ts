@@ -79,16 +79,19 @@ export class Pods {
   }
 
   #check(): void {
-    const { check = 'http', intervalMs, timeoutMs, rise = 2, fall = 3, readyPath } = this.#environment.health;
+    const {
+      check = 'http',
+      checkPath = '/',
+      intervalMs,
+      timeoutMs,
+      rise = 2,
+      fall = 3,
+      readyPath,
+    } = this.#environment.health;
     this.#checker?.close();
     if (check === 'off') return;
-    const path = check === 'http' ? readyPath : (this.#webSocketPath() ?? '/');
-    const probe = check === 'http' ? httpProbe(path) : webSocketProbe(path);
+    const probe = check === 'http' ? httpProbe(readyPath) : webSocketProbe(checkPath);
     this.#checker = new Checker(this.pool, probe, { intervalMs, timeoutMs, rise, fall }, this.#clock, this.#random);
-  }
-
-  #webSocketPath(): string | undefined {
-    return this.#environment.routes.find(({ kind }) => kind === 'websocket')?.path;
   }
 
   #apply(): void {

@@ -37,6 +37,8 @@ class Relay implements Carriage {
     const stuck = (): void => this.#destroy('client', errors.SLOW_WRITE.code);
     this.#toClientStuck = new SendTimer(clock, route.sendMs, stuck);
     this.#toPodStuck = new SendTimer(clock, route.sendMs, () => this.#close(CLOSE.restart, errors.POD_SLOW, 'pod'));
+    // At once: it may come before there is a pod.
+    exchange.socket.once('end', () => this.#clientEnded());
     exchange.socket.once('close', () => this.#clientClosed());
     void this.#dial();
   }
@@ -69,7 +71,6 @@ class Relay implements Carriage {
     this.#idle = new IdleTimer(clock, route.readMs, () => this.#close(1001, errors.IDLE, 'gateway'));
     client.on('data', (chunk: Buffer) => this.#passToPod(chunk, pod));
     client.on('drain', () => this.#drained(this.#toClientStuck, pod));
-    client.on('end', () => this.#clientEnded());
     pod.on('data', (chunk: Buffer) => this.#passToClient(chunk, pod));
     pod.on('drain', () => this.#drained(this.#toPodStuck, client));
     pod.on('error', () => undefined);
@@ -79,6 +80,7 @@ class Relay implements Carriage {
     if (open.head.length > 0) this.#passToClient(open.head, pod);
     client.resume();
     pod.resume();
+    if (client.readableEnded) pod.end();
     if (this.#isLeaving) this.#close(CLOSE.restart, errors.MOVED_ON, 'gateway');
   }
 

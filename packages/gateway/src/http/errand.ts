@@ -42,6 +42,8 @@ export class Errand {
   readonly #options: ErrandOptions;
   readonly #tried = new Set<string>();
   #tries = 0;
+  /** Why the attempt before has failed. */
+  #lastWhy: Refusal | undefined;
   #pick: Pick | undefined;
   #outgoing: ClientRequest | undefined;
   #incoming: IncomingMessage | undefined;
@@ -69,6 +71,14 @@ export class Errand {
     this.#try();
   }
 
+  /** What the client sends is broken. */
+  reject(why: Refusal): void {
+    this.#pick?.closed();
+    this.#drop();
+    if (this.#options.response.headersSent) this.#give('client', why.error.code);
+    else this.#options.refuse(why);
+  }
+
   destroy(): void {
     this.#give('gateway', errors.MOVED_ON.code);
   }
@@ -78,7 +88,7 @@ export class Errand {
   #try(): void {
     const { agent, clock, headers, limits, pick, response, route, visit } = this.#options;
     const chosen = pick(this.#tried);
-    if (chosen === undefined) return this.#options.refuse(noPod());
+    if (chosen === undefined) return this.#options.refuse(this.#lastWhy ?? noPod());
     this.#pick = chosen;
     this.#tries++;
     this.#tried.add(chosen.pod.id);
@@ -101,7 +111,7 @@ export class Errand {
       return this.#options.refuse(refusal(400, errors.REQUEST));
     }
     this.#outgoing = outgoing;
-    this.#idle = new IdleTimer(clock, route.readMs, () => this.#fail('timeout', refusal(504, errors.POD_SLOW)));
+    this.#idle = new IdleTimer(clock, route.readMs, () => this.#late());
     outgoing.once('socket', (socket: Socket) => this.#connected(outgoing, socket));
     outgoing.on('continue', () => response.writeContinue());
     outgoing.once('response', (incoming) => this.#answered(incoming, chosen));
@@ -115,6 +125,16 @@ export class Errand {
       visit.request.resume();
     });
     outgoing.on('error', (error: NodeJS.ErrnoException) => this.#lost(outgoing, error));
+  }
+
+  /** Nothing has moved for too long: whose turn was it? */
+  #late(): void {
+    if (!this.#hasBegunBody || this.#options.visit.request.complete) {
+      return this.#fail('timeout', refusal(504, errors.POD_SLOW));
+    }
+    this.#drop();
+    if (this.#options.response.headersSent) this.#give('client', errors.REQUEST_SLOW.code);
+    else this.#options.refuse(refusal(408, errors.REQUEST_SLOW));
   }
 
   #bodyHeaders(): string[] {
@@ -170,6 +190,9 @@ export class Errand {
   #answered(incoming: IncomingMessage, pick: Pick): void {
     const { response, visit, answerHeaders } = this.#options;
     const { account } = visit;
+    if ((incoming.statusCode ?? 0) < 200 || incoming.httpVersionMajor !== 1) {
+      return this.#fail('protocol', refusal(502, errors.POD_ANSWER));
+    }
     this.#incoming = incoming;
     pick.established();
     account.status = incoming.statusCode as number;
@@ -220,12 +243,9 @@ export class Errand {
     if (this.#incoming) return this.#fail('lost', refusal(502, errors.POD_LOST));
     const { method = '' } = this.#options.visit.request;
     const mayRepeat = !this.#hasBegunBody && !isGarbage && (!this.#isConnected || IDEMPOTENT.has(method));
-    if (!mayRepeat || this.#tries >= TRIES_MAX) {
-      return this.#fail(
-        isGarbage ? 'protocol' : 'connect',
-        refusal(502, isGarbage ? errors.POD_ANSWER : errors.POD_UNREACHABLE),
-      );
-    }
+    const why = refusal(502, isGarbage ? errors.POD_ANSWER : errors.POD_UNREACHABLE);
+    if (!mayRepeat || this.#tries >= TRIES_MAX) return this.#fail(isGarbage ? 'protocol' : 'connect', why);
+    this.#lastWhy = why;
     // An idle connection that the pod closed just then says nothing about the pod, which may be the only one.
     if (outgoing.reusedSocket) {
       this.#tried.delete(this.#pick?.pod.id ?? '');

@@ -22,7 +22,7 @@ export class HttpProxy {
     timeout: FREE_MS,
     noDelay: true,
   });
-  readonly #errands = new Set<Errand>();
+  readonly #errands = new Map<ServerResponse, Errand>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -70,13 +70,18 @@ export class HttpProxy {
       },
       refuse,
       over: () => {
-        this.#errands.delete(errand);
+        this.#errands.delete(response);
         place.leave();
         this.#context.finished(visit, route);
       },
     });
-    this.#errands.add(errand);
+    this.#errands.set(response, errand);
     errand.begin();
+  }
+
+  /** The parser has given up on the body of a request that is not answered yet. */
+  reject(response: ServerResponse, why: Refusal): void {
+    this.#errands.get(response)?.reject(why);
   }
 
   #sizeProblem({ headers }: IncomingMessage): Refusal | undefined {
@@ -100,7 +105,7 @@ export class HttpProxy {
 
   /** Ends every request under way. */
   destroy(): void {
-    for (const errand of this.#errands) errand.destroy();
+    for (const errand of this.#errands.values()) errand.destroy();
     this.#agent.destroy();
   }
 

@@ -127,6 +127,10 @@ function dialPod(exchange: Exchange, pick: Pick, { asked, signal, headers, targe
       settle({ kind: 'opened', pick, socket, head, agreed, response });
     });
     request.once('response', (response) => {
+      // A 101 that switches nothing, or another HTTP.
+      if ((response.statusCode ?? 0) < 200 || response.httpVersionMajor !== 1) {
+        return fail('protocol', refusal(502, errors.POD_ANSWER));
+      }
       response.on('error', () => undefined);
       if (!PASSING.has(response.statusCode as number)) pick.established();
       settle({ kind: 'answered', pick, response });
