@@ -31,3 +31,4 @@ export { type Position, Source } from './source.js';
 export { ownLabels } from './render/chain.js';
 export { MARKER, render, type RenderedFile, type Rendering, targetsOf, targetSummaries } from './render/render.js';
 export { TARGET_NAMES, type TargetName } from './render/target.js';
+export { type Manifest, readManifests } from './kube/manifest.js';

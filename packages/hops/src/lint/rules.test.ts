@@ -11,7 +11,7 @@ describe('the rules', () => {
     expect(new Set(RULES.map(({ id }) => id)).size).toBe(RULES.length);
     expect(new Set(RULES.map(({ name }) => name)).size).toBe(RULES.length);
     for (const { id, name, title, what, why, fix, source } of RULES) {
-      expect(id).toMatch(/^[A-Z]{3,4}\d{3}$/);
+      expect(id).toMatch(/^[A-Z][A-Z0-9]{1,3}\d{3}$/);
       expect(name).toMatch(/^[a-z0-9]+(?:-[a-z0-9]+)*$/);
       expect(title, id).not.toMatch(/\.$/);
       for (const text of [what, why, fix, source]) expect(text, id).toMatch(/^[A-Z`"'a-z][^]*[.`"]$/);
