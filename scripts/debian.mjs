@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 
 /**
  * What a suite may need from Debian. A suite says so in its name: `test/chat.chromium.test.ts` needs chromium.
+ * `program`: a name on the PATH, or the path of a file.
  * @type {Record<string, { program: string, packages: string[] }>}
  */
 export const needs = {
@@ -11,6 +12,7 @@ export const needs = {
   redis: { program: 'redis-server', packages: ['redis-server'] },
   nginx: { program: 'nginx', packages: ['nginx', 'libnginx-mod-stream', 'openssl'] },
   haproxy: { program: 'haproxy', packages: ['haproxy', 'openssl'] },
+  nginxlua: { program: '/usr/lib/nginx/modules/ngx_http_lua_module.so', packages: ['nginx', 'libnginx-mod-http-lua'] },
   prometheus: { program: 'promtool', packages: ['prometheus'] },
 };
 
@@ -48,7 +50,10 @@ function isPresent(need) {
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
   return folders.some((folder) => {
     try {
-      accessSync(join(folder, needs[need]?.program ?? need), constants.X_OK);
+      const program = needs[need]?.program ?? need;
+      // Of a file that is no program it is enough that it is there.
+      if (isAbsolute(program)) accessSync(program);
+      else accessSync(join(folder, program), constants.X_OK);
       return true;
     } catch {
       return false;

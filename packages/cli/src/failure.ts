@@ -13,7 +13,8 @@ export function describeFailure(error: unknown): string {
 
 function causeLines(cause: unknown): string[] {
   if (cause === undefined) return [];
-  const text = cause instanceof Error ? (cause.stack ?? cause.message) : inspect(cause);
+  const text =
+    cause instanceof Error ? (cause.stack ?? cause.message) : typeof cause === 'string' ? cause : inspect(cause);
   return text
     .split('\n')
     .slice(0, CAUSE_LINES)

@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { HoldfastError } from '@holdfast/store';
+import { addApply, addDiff, addRollback, addVerify } from './cluster-command.js';
 import { describeFailure } from './failure.js';
 import { addGateway, type GatewayCommandOptions } from './gateway-command.js';
+import type { ClusterOptions } from './kubectl/actions.js';
 import { addRender, type RenderOptions } from './render-command.js';
 import { addServe, type ServeOptions } from './serve-command.js';
 import { version } from './version.js';
@@ -20,6 +22,10 @@ interface OptionsOf {
   readonly serve: ServeOptions;
   readonly render: RenderOptions;
   readonly gateway: GatewayCommandOptions;
+  readonly apply: ClusterOptions;
+  readonly diff: ClusterOptions;
+  readonly verify: ClusterOptions;
+  readonly rollback: ClusterOptions;
 }
 
 /** Loaded only when it is asked for: `--help` need not wait for a database. */
@@ -29,6 +35,10 @@ const actions: Actions = {
   serve: async (options) => (await import('./serve/primary.js')).serve(options),
   gateway: async (options, output) => (await import('./gateway/run.js')).runGateway(options, output),
   render: async (options, output) => (await import('./render/render.js')).renderPolicy(options, output),
+  apply: async (options, output) => (await import('./kubectl/actions.js')).apply(options, output),
+  diff: async (options, output) => (await import('./kubectl/actions.js')).diff(options, output),
+  verify: async (options, output) => (await import('./kubectl/actions.js')).verifyCluster(options, output),
+  rollback: async (options, output) => (await import('./kubectl/actions.js')).rollback(options, output),
 };
 
 /** How each command is added to the program, in the order of `--help`. */
@@ -38,6 +48,10 @@ const commands: {
   serve: addServe,
   gateway: addGateway,
   render: addRender,
+  apply: addApply,
+  diff: addDiff,
+  verify: addVerify,
+  rollback: addRollback,
 };
 
 const streams: Output = {

@@ -197,6 +197,16 @@ export const WORKER = caller(
   'A worker ended before it was ready.',
   'See what it printed; a module must not end its process.',
 );
+export const KUBECTL = environment(
+  'HF_KUBECTL',
+  'kubectl failed.',
+  'See what it said; check its context and its rights with `kubectl auth can-i`.',
+);
+export const NOT_OURS = caller(
+  'HF_NOT_OURS',
+  'Something else manages an object that would be changed.',
+  'Change it there, or give the policy a service name of its own; holdfast never takes over.',
+);
 
 // What a gateway knows of its pods.
 export const COOKIE_KEYS = caller(
