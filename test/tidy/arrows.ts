@@ -21,6 +21,7 @@ const arrows: Record<string, string[] | 'anything declared'> = {
     'prom-client',
     'ipaddr.js',
     '@kubernetes/client-node',
+    'yaml',
   ],
   observe: ['@holdfast/policy', 'prom-client'],
   console: [],

@@ -226,6 +226,21 @@ export const RENDER_FILE = caller(
   'A file to be written was not written by holdfast.',
   'Move it away, choose another directory, or give --force.',
 );
+export const DISCOVERY = environment(
+  'HF_DISCOVERY',
+  'The pods cannot be looked up.',
+  'See the cause; the pods that were known last stay in use.',
+);
+export const POD_FILE = caller(
+  'HF_POD_FILE',
+  'The file of pods cannot be used.',
+  'Mend it; the pods that were known last stay in use.',
+);
+export const POD_COUNT = caller(
+  'HF_POD_COUNT',
+  'More pods were found than a pool takes.',
+  'Split them over several gateways; the others are not used.',
+);
 
 // The stores' own.
 export const SESSION_EXISTS = caller('HF_SESSION_EXISTS', 'A session with this id exists.', 'Draw ids at random.');

@@ -10,7 +10,8 @@ type Script = Record<number, (Verdict | 'silent')[]>;
 async function checking(script: Script, random = () => 0.5) {
   const clock = new VirtualClock();
   const breaker = { failures: 5, openMs: 60_000 };
-  const pool = new Pool({ clock, maxFails: 3, failTimeoutMs: 10_000, breaker, slowStartMs: 0, checked: true });
+  const pool = new Pool({ clock, maxFails: 3, failTimeoutMs: 10_000, breaker, slowStartMs: 0 });
+  pool.awaitChecks();
   const found = (...ports: number[]): void => pool.found(ports.map((port) => ({ host: 'h', port })));
   found(...Object.keys(script).map(Number));
   const seen: string[] = [];

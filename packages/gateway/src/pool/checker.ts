@@ -51,6 +51,7 @@ export class Checker {
     this.#options = options;
     this.#clock = clock;
     this.#random = random;
+    pool.awaitChecks();
     this.#unwatch = pool.watch(({ pod, to }) => (to === 'gone' ? this.#forget(pod) : this.#meet(pod)));
     for (const pod of pool.pods) this.#meet(pod);
   }

@@ -21,6 +21,8 @@ export interface FoundPod {
   readonly backup?: boolean;
   /** Discovery says that it is about to go. Default false. */
   readonly draining?: boolean;
+  /** False when discovery knows of it, but says that it is to get no new connections now. Default true. */
+  readonly ready?: boolean;
 }
 
 /** A pod as its users see it. */
@@ -35,8 +37,6 @@ export interface MemberOptions extends RestOptions {
   readonly breaker: BreakerOptions;
   /** Over how long a pod that is new or back gets its full share. Default 10,000 ms; 0 for at once. */
   readonly slowStartMs: number;
-  /** Whether a pod is used only once a check has passed; somebody must then tell `Pool.checked`. Default false. */
-  readonly checked?: boolean;
 }
 
 /** Who may ask for a drain: discovery, a check of readiness, the pod on one of its connections, or a person. Each takes back only its own. */
@@ -74,7 +74,7 @@ export class Member implements Pod, Choice {
   /** Connections that are open or being opened. */
   load = 0;
   gone = false;
-  check: Conditions['check'];
+  check: Conditions['check'] = 'off';
   /** Attempts since the pods were last compared. */
   recent: Sample = NONE;
   ejectedUntilMs: number | undefined;
@@ -94,7 +94,6 @@ export class Member implements Pod, Choice {
   constructor(found: FoundPod, options: MemberOptions) {
     this.#found = found;
     this.#options = options;
-    this.check = options.checked === true ? 'unknown' : 'off';
     this.id = idOf(found);
     this.hash = hash32(this.id);
     this.#rest = new Rest(options);
@@ -153,7 +152,7 @@ export class Member implements Pod, Choice {
     return stateOf({
       gone: this.gone,
       draining: this.#drains.size > 0,
-      check: this.check,
+      check: this.#found.ready === false ? 'down' : this.check,
       ejected: this.ejectedUntilMs !== undefined,
       resting: (this.#rest.untilMs ?? 0) > nowMs || this.#breaker.state(nowMs) === 'open' || this.#isLastChance,
       warming: this.#warmSinceMs !== undefined,

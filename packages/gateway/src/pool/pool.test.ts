@@ -268,7 +268,8 @@ describe('pods that do much worse than the others', () => {
 
 describe('checks', () => {
   it('let a pod take connections only once one has passed, at its full share if it was there from the beginning', () => {
-    const pool = poolOf([pod(1)], { checked: true, slowStartMs: 5_000 });
+    const pool = poolOf([pod(1)], { slowStartMs: 5_000 });
+    pool.awaitChecks();
     expect([pool.choose({}), pool.report()[0]?.state]).toEqual([undefined, 'checking']);
     pool.checked('127.0.0.1:1', 'up');
     expect(pool.report()[0]?.state).toBe('ready');
@@ -278,7 +279,8 @@ describe('checks', () => {
   });
 
   it('take a pod out, but not the connections that it has', () => {
-    const pool = poolOf([pod(1), pod(2)], { checked: true });
+    const pool = poolOf([pod(1), pod(2)], {});
+    pool.awaitChecks();
     for (const port of [1, 2]) pool.checked(`127.0.0.1:${port}`, 'up');
     const left: string[] = [];
     pool.watch(({ to }) => POD_STATES[to].leaves && left.push(to));
@@ -287,7 +289,8 @@ describe('checks', () => {
   });
 
   it('end a rest when the pod is up again', () => {
-    const pool = poolOf([pod(1), pod(2)], { checked: true, breaker: { failures: 3, openMs: 60_000 } });
+    const pool = poolOf([pod(1), pod(2)], { breaker: { failures: 3, openMs: 60_000 } });
+    pool.awaitChecks();
     for (const port of [1, 2]) pool.checked(`127.0.0.1:${port}`, 'up');
     fail(pool, 1, 3);
     pool.checked('127.0.0.1:1', 'down');

@@ -46,6 +46,7 @@ export class Pool {
   #timerMs = Infinity;
   #comparing: unknown;
   #isClosed = false;
+  #areChecked = false;
   /** Those that were there from the beginning, and have not been used yet: nobody was there before them, so they need no slow start. */
   readonly #first = new WeakSet<Member>();
   #hasBegun = false;
@@ -107,6 +108,12 @@ export class Pool {
     return this.#change(id, (member) => member.undrain(by));
   }
 
+  /** From now on no pod takes connections before {@link checked} has been told that it is up. */
+  awaitChecks(): void {
+    this.#areChecked = true;
+    for (const member of this.#members.values()) this.#after(member, () => (member.check = 'unknown'));
+  }
+
   /** The verdict of the active checks on a pod. One that is up again need not sit out what it did before. */
   checked(id: string, verdict: 'up' | 'down'): boolean {
     return this.#change(id, (member) => {
@@ -158,6 +165,7 @@ export class Pool {
       member = new Member(pod, this.#options);
       // So that whoever watches is told of it.
       member.state = 'gone';
+      if (this.#areChecked) member.check = 'unknown';
       if (!this.#hasBegun) this.#first.add(member);
       this.#members.set(id, member);
     }
