@@ -14,7 +14,7 @@ import { Listener } from './listener.js';
 import { Metrics } from './metrics.js';
 import { Pace } from './pace.js';
 import { Pods } from './pods.js';
-import { POD_STATES, Sticky, type Pod, type PodChange } from './pool/index.js';
+import { POD_STATES, stickiesOf, Sticky, type Pod, type PodChange } from './pool/index.js';
 import { Upgrades, type Underway } from './upgrades.js';
 import type { Visit } from './visit.js';
 
@@ -51,14 +51,15 @@ export class Gateway {
   readonly #carrierOf = createCarriers();
   readonly #context: Context;
   #settings: Settings;
-  #stickies = new Map<Route, Sticky>();
+  /** Of the routes of today, and of older ones as long as something is under way on them. */
+  readonly #stickies = new WeakMap<Route, Sticky>();
   #log: LineLog | undefined;
   #listeners: Listener[] = [];
   #admin: Admin | undefined;
   #isDraining = false;
   #certificateTimer: unknown;
 
-  /** Throws `HF_OPTION` for what cannot be. */
+  /** Throws `HF_OPTION` or `HF_COOKIE_KEYS` for what cannot be. */
   constructor(environment: Environment, options: GatewayOptions = {}) {
     const { clock = systemClock, random = Math.random, output, events = {} } = options;
     this.#clock = clock;
@@ -67,7 +68,8 @@ export class Gateway {
     this.#output = output;
     this.#settings = settingsOf(environment);
     this.#log = this.#newLog();
-    this.#pods = new Pods(environment, clock, random);
+    for (const [route, sticky] of stickiesOf(environment.routes)) this.#stickies.set(route, sticky);
+    this.#pods = new Pods(environment, clock, random, (error) => this.#problem('discovery', error));
     this.#pods.pool.watch((change) => this.#podChanged(change));
     this.#admission = new Admission(environment.limits, clock);
     this.#pace = new Pace(environment.drain.movesPerSecond, clock, random);
@@ -138,6 +140,7 @@ export class Gateway {
    */
   async reload(environment: Environment): Promise<void> {
     const settings = settingsOf(environment);
+    const stickies = stickiesOf(environment.routes);
     const kept: Listener[] = [];
     const fresh: Listener[] = [];
     for (const options of environment.gateway.listen) {
@@ -155,7 +158,7 @@ export class Gateway {
     for (const listener of kept) listener.refreshCertificates((error) => this.#problem('certificate', error));
     this.#listeners = [...kept, ...fresh];
     this.#settings = settings;
-    this.#stickies = new Map();
+    for (const [route, sticky] of stickies) this.#stickies.set(route, sticky);
     this.#admission.limits = environment.limits;
     this.#log = this.#newLog();
     this.#pods.reload(environment);
@@ -214,16 +217,10 @@ export class Gateway {
         return isDraining();
       },
       poolOf: () => this.#pods.pool,
-      stickyOf: (route) => this.#stickyOf(route),
+      stickyOf: (route) => this.#stickies.get(route) ?? new Sticky(route.stickiness),
       carrierOf: this.#carrierOf,
       finished: (visit, route) => this.#finished(visit, route),
     };
-  }
-
-  #stickyOf(route: Route): Sticky {
-    let sticky = this.#stickies.get(route);
-    if (sticky === undefined) this.#stickies.set(route, (sticky = new Sticky(route.stickiness)));
-    return sticky;
   }
 
   #newLog(): LineLog | undefined {

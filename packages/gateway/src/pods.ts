@@ -2,8 +2,9 @@ import { isIP } from 'node:net';
 import type { Environment } from '@holdfast/policy';
 import { errors, HoldfastError } from '@holdfast/protocol';
 import type { Clock } from './clock.js';
+import { discover, type Lookout } from './discovery/index.js';
 import { Checker } from './pool/checker.js';
-import { Pool, poolOptionsOf, type FoundPod, type PodReport } from './pool/index.js';
+import { idOf, Pool, poolOptionsOf, type FoundPod, type PodReport } from './pool/index.js';
 import { httpProbe, webSocketProbe } from './pool/probes.js';
 
 /** The pods of a gateway: what discovery finds, and what somebody has added or removed by hand. */
@@ -14,30 +15,44 @@ export class Pods {
   readonly #removed = new Set<string>();
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #troubled: (error: HoldfastError) => void;
   #environment: Environment;
+  #lookout: Lookout | undefined;
   #checker: Checker | undefined;
 
-  constructor(environment: Environment, clock: Clock, random: () => number) {
+  /** `troubled` is told when pods cannot be looked up. */
+  constructor(
+    environment: Environment,
+    clock: Clock,
+    random: () => number,
+    troubled: (error: HoldfastError) => void = () => {},
+  ) {
     this.pool = new Pool({ ...poolOptionsOf(environment), clock });
     this.#environment = environment;
     this.#clock = clock;
     this.#random = random;
-    this.found(environment.pods);
+    this.#troubled = troubled;
+    this.#takeStatic();
   }
 
-  /** Begins to check pods. */
+  /** Begins to look for pods, and to check them. */
   start(): void {
+    this.#look();
     this.#check();
   }
 
   /** Takes a new policy. How many failures make a pod rest stays as it was at the start. */
   reload(environment: Environment): void {
+    const isSame = sourceOf(environment) === sourceOf(this.#environment);
+    const hasStarted = this.#lookout !== undefined;
     this.#environment = environment;
-    this.found(environment.pods);
-    if (this.#checker) this.#check();
+    if (!hasStarted) return this.#takeStatic();
+    if (!isSame) this.#look();
+    this.#check();
   }
 
   close(): void {
+    this.#lookout?.close();
     this.#checker?.close();
     this.pool.close();
   }
@@ -63,9 +78,9 @@ export class Pods {
   /** Adds a pod by hand, or takes one back that was removed by hand; it lasts as long as this process. Throws `HF_OPTION`. */
   add(given: unknown): string {
     const pod = readPod(given);
-    const id = keyOf(pod);
+    const id = idOf(pod);
     this.#removed.delete(id);
-    if (!this.#found.some((one) => keyOf(one) === id)) this.#added.set(id, pod);
+    if (!this.#found.some((one) => idOf(one) === id)) this.#added.set(id, pod);
     this.#apply();
     return id;
   }
@@ -76,6 +91,18 @@ export class Pods {
     if (!this.#added.delete(id)) this.#removed.add(id);
     this.#apply();
     return true;
+  }
+
+  /** Pods that are written in the policy are there before anything is started. */
+  #takeStatic(): void {
+    const { gateway, pods } = this.#environment;
+    if (gateway.discovery.from === 'static') this.found(pods);
+  }
+
+  #look(): void {
+    this.#lookout?.close();
+    const finder = { found: (pods: readonly FoundPod[]) => this.found(pods), troubled: this.#troubled };
+    this.#lookout = discover(this.#environment, finder, this.#clock, this.#random);
   }
 
   #check(): void {
@@ -89,18 +116,19 @@ export class Pods {
       readyPath,
     } = this.#environment.health;
     this.#checker?.close();
-    if (check === 'off') return;
+    this.#checker = undefined;
+    if (check === 'off') return this.pool.endChecks();
     const probe = check === 'http' ? httpProbe(readyPath) : webSocketProbe(checkPath);
     this.#checker = new Checker(this.pool, probe, { intervalMs, timeoutMs, rise, fall }, this.#clock, this.#random);
   }
 
   #apply(): void {
-    this.pool.found([...this.#found.filter((pod) => !this.#removed.has(keyOf(pod))), ...this.#added.values()]);
+    this.pool.found([...this.#found.filter((pod) => !this.#removed.has(idOf(pod))), ...this.#added.values()]);
   }
 }
 
-const keyOf = ({ id, host, port }: FoundPod): string =>
-  id ?? (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
+/** All that decides where pods come from. */
+const sourceOf = ({ gateway, pods }: Environment): string => JSON.stringify([gateway.discovery, pods]);
 
 /** A host name or an address, a port, and perhaps a weight. */
 function readPod(given: unknown): FoundPod {

@@ -1,4 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { errors, HoldfastError } from '@holdfast/protocol';
 
 const KEYS_MAX = 8;
@@ -6,6 +7,7 @@ const KEY_CHARACTERS_MIN = 32;
 
 /** The secrets that sign cookies. The first signs; those behind it, which it has replaced, still verify. */
 export class CookieKeys {
+  static #own: CookieKeys | undefined;
   readonly #secrets: readonly string[];
 
   constructor(secrets: readonly string[]) {
@@ -16,15 +18,26 @@ export class CookieKeys {
     this.#secrets = secrets;
   }
 
+  /** Reads a key file. Throws `HF_COOKIE_KEYS`. */
+  static read(path: string): CookieKeys {
+    let text: string;
+    try {
+      text = readFileSync(path, 'utf8');
+    } catch (cause) {
+      throw new HoldfastError(errors.COOKIE_KEYS, `${path} cannot be read`, { cause });
+    }
+    return CookieKeys.parse(text);
+  }
+
   /** From the text of a key file: one secret a line; empty lines and those that begin with # do not count. Throws `HF_COOKIE_KEYS`. */
   static parse(text: string): CookieKeys {
     const lines = text.split('\n').map((line) => line.trim());
     return new CookieKeys(lines.filter((line) => line !== '' && !line.startsWith('#')));
   }
 
-  /** For one gateway that has no file: its cookies are worth nothing to others, nor after a restart. */
-  static random(): CookieKeys {
-    return new CookieKeys([randomBytes(32).toString('base64url')]);
+  /** Those of this process, for a gateway that has no file: its cookies are worth nothing to others, nor after a restart. */
+  static get own(): CookieKeys {
+    return (CookieKeys.#own ??= new CookieKeys([randomBytes(32).toString('base64url')]));
   }
 
   /** `text` and its signature. */

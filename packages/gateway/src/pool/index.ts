@@ -6,6 +6,6 @@ export { Checker, type CheckerOptions, type Probe, type Verdict } from './checke
 export type { Counts, Drainer, FoundPod, Pod } from './member.js';
 export type { Affinity } from './order.js';
 export { Pool, type PodChange, type PodReport, type PoolOptions } from './pool.js';
-export { poolOptionsOf, startChecks } from './settings.js';
-export { Sticky, type Asking, type Stuck } from './sticky.js';
+export { poolOptionsOf } from './settings.js';
+export { stickiesOf, Sticky, type Asking, type Stuck } from './sticky.js';
 export { POD_STATES, type PodState } from './states.js';

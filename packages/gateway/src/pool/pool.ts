@@ -108,10 +108,23 @@ export class Pool {
     return this.#change(id, (member) => member.undrain(by));
   }
 
-  /** From now on no pod takes connections before {@link checked} has been told that it is up. */
+  /** From now on no pod takes connections before {@link checked} has been told that it is up. What is known of a pod stays known. */
   awaitChecks(): void {
     this.#areChecked = true;
-    for (const member of this.#members.values()) this.#after(member, () => (member.check = 'unknown'));
+    for (const member of this.#members.values()) {
+      if (member.check === 'off') this.#after(member, () => (member.check = 'unknown'));
+    }
+  }
+
+  /** Nobody checks any more: what the checks said is forgotten. */
+  endChecks(): void {
+    this.#areChecked = false;
+    for (const member of this.#members.values()) {
+      this.#after(member, () => {
+        member.check = 'off';
+        member.undrain('check');
+      });
+    }
   }
 
   /** The verdict of the active checks on a pod. One that is up again need not sit out what it did before. */

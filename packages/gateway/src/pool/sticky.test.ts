@@ -1,9 +1,12 @@
-import type { CookiePolicy, Stickiness } from '@holdfast/policy';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { CookiePolicy, Route, Stickiness } from '@holdfast/policy';
 import { describe, expect, it } from 'vitest';
 import { addressKey } from './address-key.js';
 import { CookieKeys } from './cookie-keys.js';
 import type { Pod } from './member.js';
-import { Sticky, type Asking, type Stuck } from './sticky.js';
+import { stickiesOf, Sticky, type Asking, type Stuck } from './sticky.js';
 
 const pods: Pod[] = ['a:80', 'b:80'].map((id) => ({ id, host: id.slice(0, 1), port: 80, state: 'ready' }));
 const [a, b] = pods as [Pod, Pod];
@@ -147,5 +150,23 @@ describe('the key file', () => {
     ['too many', Array.from({ length: 9 }, () => newKey).join('\n')],
   ])('with %s is refused without being quoted', (_, text) => {
     expect(() => CookieKeys.parse(text)).toThrow(/^HF_COOKIE_KEYS: [^()]*$/);
+  });
+
+  it('is read for the route that names it, and its name is told when it cannot be', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'keys-')), 'keys');
+    const route = { stickiness: { by: 'cookie', cookie: { ...policy, keyFile: path } } } as Route;
+    expect(() => stickiesOf([route])).toThrow(/^HF_COOKIE_KEYS: .*\/keys cannot be read/);
+    await writeFile(path, newKey);
+    const [[, sticky] = []] = stickiesOf([route]);
+    const cookie = sticky?.ask(asking(), pods).cookieFor?.(b)?.split(';')[0];
+    const other = new Sticky(route.stickiness, new CookieKeys([newKey]));
+    expect(other.ask(asking({ headers: { cookie } }), pods).affinity.pod).toBe('b:80');
+    await rm(dirname(path), { recursive: true });
+  });
+
+  it('is one for the process where there is none, so that a reload of the policy costs nobody the pod', () => {
+    const [one, two] = [0, 1].map(() => new Sticky({ by: 'cookie', cookie: policy }));
+    const cookie = one?.ask(asking(), pods).cookieFor?.(b)?.split(';')[0];
+    expect(two?.ask(asking({ headers: { cookie } }), pods).affinity.pod).toBe('b:80');
   });
 });

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Stickiness } from '@holdfast/policy';
+import type { Route, Stickiness } from '@holdfast/policy';
 import { addressKey } from './address-key.js';
 import { CookieKeys } from './cookie-keys.js';
 import type { Pod } from './member.js';
@@ -25,14 +25,14 @@ export interface Stuck {
   readonly cookieFor?: (pod: Pod) => string | undefined;
 }
 
-/** The stickiness of a route. `keys` sign cookies; without them a key is drawn that only this gateway knows. */
+/** The stickiness of a route. `keys` sign cookies; without them one is drawn that only this process knows. */
 export class Sticky {
   readonly #stickiness: Stickiness;
   readonly #cookie: StickyCookie | undefined;
 
   constructor(stickiness: Stickiness, keys?: CookieKeys) {
     this.#stickiness = stickiness;
-    if (stickiness.by === 'cookie') this.#cookie = new StickyCookie(stickiness.cookie, keys ?? CookieKeys.random());
+    if (stickiness.by === 'cookie') this.#cookie = new StickyCookie(stickiness.cookie, keys ?? CookieKeys.own);
   }
 
   /** Where this request goes. `pods` are those of the pool. */
@@ -54,6 +54,14 @@ export class Sticky {
     }
   }
 }
+
+/** The stickiness of each route, with the keys of its file. Throws `HF_COOKIE_KEYS`. */
+export const stickiesOf = (routes: readonly Route[]): [Route, Sticky][] =>
+  routes.map((route) => {
+    const { stickiness } = route;
+    const keyFile = stickiness.by === 'cookie' ? stickiness.cookie.keyFile : undefined;
+    return [route, new Sticky(stickiness, keyFile === undefined ? undefined : CookieKeys.read(keyFile))];
+  });
 
 const keyed = (key: string | undefined, maxLoad: number | undefined): Stuck => ({
   affinity: { key: key === '' ? undefined : key, maxLoad, balance: 'least' },
