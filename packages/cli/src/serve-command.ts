@@ -107,7 +107,7 @@ function groups(): [string, Option[]][] {
         option('-w, --workers <count>', 'worker processes; auto for one per processor', '1', parseWorkers),
         option(
           '--store <url>',
-          'where sessions live: memory:, lmdb:PATH or redis://HOST',
+          'where sessions live: memory:, lmdb:PATH, redis://HOST, redis+cluster://HOST,HOST or redis+sentinel://HOST,HOST/NAME',
           'lmdb:./.holdfast',
           parseStore,
         ),

@@ -65,7 +65,13 @@ describe('the number of workers', () => {
 
 describe('the store', () => {
   it('is a Redis by its URL, with or without TLS', () => {
-    for (const url of ['redis://host', 'redis://user:secret@host:6380/1', 'rediss://host']) {
+    for (const url of [
+      'redis://host',
+      'redis://user:secret@host:6380/1',
+      'rediss://host?ca=/etc/ca.pem',
+      'redis+cluster://one,two:7001',
+      'rediss+sentinel://user:secret@one,two/main?prefix=app:',
+    ]) {
       expect(parseStore(url)).toEqual({ kind: 'redis', url });
     }
   });
@@ -76,12 +82,20 @@ describe('the store', () => {
     expect(parseStore('lmdb:/var/lib/a:b')).toEqual({ kind: 'lmdb', path: '/var/lib/a:b' });
   });
 
-  it.each(['redis:', 'redis:host', 'lmdb:', 'memory:x', 'data', '', './data'])(
-    '%j is refused with HF_STORE_URL',
-    (text) => {
-      expect(refusal(() => parseStore(text))).toMatch(/^HF_STORE_URL: .*memory:, lmdb:PATH or redis:/);
-    },
-  );
+  it.each([
+    'redis:',
+    'redis:host',
+    'redis+cluster:',
+    'redis+sentinel://one',
+    'redis+ring://one',
+    'lmdb:',
+    'memory:x',
+    'data',
+    '',
+    './data',
+  ])('%j is refused with HF_STORE_URL', (text) => {
+    expect(refusal(() => parseStore(text))).toMatch(/^HF_STORE_URL: .*memory:, lmdb:PATH or redis:/);
+  });
 
   it('is not repeated in the error when it may hold a password', () => {
     expect(refusal(() => parseStore('mysql://user:secret@host'))).not.toContain('secret');

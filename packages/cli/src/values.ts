@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { errors, HoldfastError } from '@holdfast/store';
+import { parseRedisUrl } from '@holdfast/store-redis/url';
 import { wrongOption } from './failure.js';
 
 /** Where sessions are kept, as `--store` says it. */
@@ -67,10 +68,11 @@ export function parseOrigin(text: string): string {
 }
 
 export function parseStore(text: string): StoreChoice {
-  const [, scheme, rest = ''] = /^([a-z]+):(.*)$/s.exec(text) ?? [];
+  const [, scheme, rest = ''] = /^([a-z+]+):(.*)$/s.exec(text) ?? [];
   if (scheme === 'memory' && rest === '') return { kind: 'memory' };
   if (scheme === 'lmdb' && rest !== '') return { kind: 'lmdb', path: rest };
-  if ((scheme === 'redis' || scheme === 'rediss') && URL.canParse(text) && rest.startsWith('//')) {
+  if (scheme !== undefined && /^rediss?(?:\+|$)/.test(scheme)) {
+    parseRedisUrl(text);
     return { kind: 'redis', url: text };
   }
   // Not the whole text: an address of another kind of store may hold a password.

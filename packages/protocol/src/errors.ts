@@ -181,11 +181,15 @@ export const STORE_OPEN = caller(
   'The store cannot be opened.',
   'Give a directory that this user may write, on a local disk.',
 );
-export const STORE_URL = caller('HF_STORE_URL', 'The store is not known.', 'Use memory:, lmdb:PATH or redis://HOST.');
 export const POLICY = caller(
   'HF_POLICY',
   'The policy cannot be used.',
   'Change what is named; `holdfast explain` tells of each key.',
+);
+export const STORE_URL = caller(
+  'HF_STORE_URL',
+  'The store is not known.',
+  'Use memory:, lmdb:PATH or redis://HOST (rediss: for TLS, redis+cluster:, redis+sentinel:).',
 );
 export const LISTEN = environment(
   'HF_LISTEN',
@@ -272,8 +276,13 @@ export const STORE_READ_ONLY = environment(
 );
 export const STORE_CLUSTER = caller(
   'HF_STORE_CLUSTER',
-  'The Redis server is part of a cluster, which this store cannot use.',
-  'Give the address of one Redis or Valkey that is not.',
+  'The Redis server is part of a cluster, and the URL says that it is alone.',
+  'Use redis+cluster://HOST,HOST.',
+);
+export const STORE_NO_CLUSTER = caller(
+  'HF_STORE_NO_CLUSTER',
+  'The Redis server is not part of a cluster, and the URL says that it is.',
+  'Use redis://HOST, or start the server with cluster-enabled.',
 );
 export const STORE_VERSION = caller(
   'HF_STORE_VERSION',

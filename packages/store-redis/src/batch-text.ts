@@ -1,16 +1,30 @@
 import {
   type Batch,
   type BatchResult,
+  type Content,
   type Effect,
   type EffectResult,
+  type Guard,
   type Part,
   type PartResult,
   type StreamKey,
 } from '@holdfast/store';
 
+/** An effect as the script takes it: `payload` is the number of its payload, counted from 1. */
+export type WrittenEffect =
+  | ({ readonly type: 'send' } & Guard & Stored)
+  | ({ readonly type: 'publish'; readonly topic: string } & Stored)
+  | Exclude<Effect, { type: 'send' | 'publish' }>;
+
+type Stored = Omit<Content, 'data'> & { readonly payload: number };
+
+export interface WrittenPart extends Omit<Part, 'effects'> {
+  readonly effects: readonly WrittenEffect[];
+}
+
 /** A batch as the script takes it: JSON, with the payloads beside it. */
 export interface WrittenBatch {
-  readonly batch: object;
+  readonly batch: Omit<Batch, 'parts'> & { readonly parts: readonly WrittenPart[] };
   readonly payloads: Buffer[];
   /** Whether it takes room that is not given back at once. */
   readonly adds: boolean;
@@ -18,15 +32,16 @@ export interface WrittenBatch {
 
 export function writeBatch({ pod, nowMs, parts }: Batch): WrittenBatch {
   const payloads: Buffer[] = [];
-  const write = (effect: Effect): object => {
+  const keep = ({ data }: Content): number => {
+    return payloads.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+  };
+  const write = (effect: Effect): WrittenEffect => {
     switch (effect.type) {
-      case 'send':
-      case 'publish': {
-        const { data, binary } = effect;
-        payloads.push(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
-        const payload = payloads.length;
-        if (effect.type === 'publish') return { type: effect.type, topic: effect.topic, binary, payload };
-        return { type: effect.type, session: effect.session, epoch: effect.epoch, binary, payload };
+      case 'publish':
+        return { type: effect.type, topic: effect.topic, binary: effect.binary, payload: keep(effect) };
+      case 'send': {
+        const { type, session, epoch, binary } = effect;
+        return { type, session, epoch, binary, payload: keep(effect) };
       }
       case 'subscribe':
       case 'unsubscribe':
@@ -40,16 +55,18 @@ export function writeBatch({ pod, nowMs, parts }: Batch): WrittenBatch {
     }
   };
   // Field by field: what a caller keeps in its objects beside these is not the store's.
-  const written = parts.map(({ guard, watermark, confirm, acked, topicsAcked, detachedMs, end, effects }: Part) => ({
-    guard: guard && { session: guard.session, epoch: guard.epoch },
-    watermark,
-    confirm,
-    acked,
-    topicsAcked: topicsAcked?.map(({ topic, offset }) => ({ topic, offset })),
-    detachedMs,
-    end,
-    effects: effects.map(write),
-  }));
+  const written = parts.map(
+    ({ guard, watermark, confirm, acked, topicsAcked, detachedMs, end, effects }): WrittenPart => ({
+      ...(guard && { guard: { session: guard.session, epoch: guard.epoch } }),
+      ...(watermark !== undefined && { watermark }),
+      ...(confirm && { confirm }),
+      ...(acked !== undefined && { acked }),
+      ...(topicsAcked && { topicsAcked: topicsAcked.map(({ topic, offset }) => ({ topic, offset })) }),
+      ...(detachedMs !== undefined && { detachedMs }),
+      ...(end && { end }),
+      effects: effects.map(write),
+    }),
+  );
   const adds = parts.some(({ effects }) => effects.some(({ type }) => type !== 'unsubscribe' && type !== 'close'));
   return { batch: { pod, nowMs, parts: written }, payloads, adds };
 }
@@ -70,6 +87,16 @@ export function readResult(text: string): BatchResult {
   }
   return { parts };
 }
+
+/** The same text, of what several scripts have answered. */
+export function writeResult({ parts }: BatchResult): string {
+  const words = parts.flatMap((part) =>
+    part.fenced ? ['F'] : [`P${part.effects.length}`, ...part.effects.map(writeEffect)],
+  );
+  return words.join(' ');
+}
+
+const writeEffect = (result: EffectResult): string => (result === 'fenced' ? 'x' : `${result.offset}:${result.epoch}`);
 
 function readEffect(word: string): EffectResult {
   if (word === 'x') return 'fenced';

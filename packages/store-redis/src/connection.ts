@@ -44,6 +44,8 @@ function newClient(options: RedisOptions) {
 /** A connection to the server that comes back by itself. Every operation is answered within a bound, be it with an error. */
 export class Connection {
   readonly #options: ConnectionOptions;
+  /** Where it leads to, with the rest of the client's options. */
+  #place: RedisOptions;
   #client: Client;
   /** Since when nothing was answered that was waited for. */
   #silentSinceMs: number | undefined;
@@ -53,11 +55,23 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#place = options.client;
     this.#client = this.#connect();
   }
 
   get client(): Client {
     return this.#client;
+  }
+
+  get isReady(): boolean {
+    return this.#client.isReady;
+  }
+
+  /** Leads to another server from now on. */
+  moveTo(place: RedisOptions): void {
+    if (this.#isClosed) return;
+    this.#place = place;
+    this.#replace(this.#client);
   }
 
   /** Resolves when the server is there, rejects when it is not within the time. */
@@ -71,10 +85,10 @@ export class Connection {
     );
   }
 
-  /** Runs a script. Text comes as text, or all of it as bytes. */
-  async run(script: Script, args: Arguments, as: 'text' | 'bytes' = 'text'): Promise<unknown> {
+  /** Runs a script. The key says to a node of a cluster which slot it is about. Text comes as text, or all of it as bytes. */
+  async run(script: Script, key: string, args: Arguments, as: 'text' | 'bytes' = 'text'): Promise<unknown> {
     const run = (command: 'EVALSHA' | 'EVAL', body: string): Promise<unknown> =>
-      this.call([command, body, '0', ...args], as);
+      this.call([command, body, '1', key, ...args], as);
     try {
       return await run('EVALSHA', script.sha);
     } catch (error) {
@@ -111,7 +125,7 @@ export class Connection {
   }
 
   #connect(): Client {
-    const client = newClient(this.#options.client);
+    const client = newClient(this.#place);
     this.#madeMs = performance.now();
     this.#silentSinceMs = undefined;
     // Without a listener an error would end the process. What fails is told by the operations.
@@ -133,6 +147,10 @@ export class Connection {
   /** Gives a connection up for a new one, unless one is being made already. */
   #renew(client: Client): void {
     if (this.#client !== client || this.#isClosed || performance.now() - this.#madeMs < RENEW_MS) return;
+    this.#replace(client);
+  }
+
+  #replace(client: Client): void {
     this.#client = this.#connect();
     if (client.isOpen) client.destroy();
   }

@@ -48,6 +48,11 @@ export class Positions {
     return true;
   }
 
+  /** How far a stream is known to reach, -1 when nothing is known of it. */
+  endOf(stream: StreamKey): number {
+    return this.#told.get(stream)?.end ?? -1;
+  }
+
   /** Compares one stream, soon, together with others of this turn. */
   checkSoon(stream: StreamKey): void {
     if (this.#wanted === undefined) {

@@ -5,7 +5,6 @@ import {
   errors,
   type Followers,
   HoldfastError,
-  newEpoch,
   type NewSession,
   type ReadLimit,
   type Refusal,
@@ -21,28 +20,32 @@ import {
   type Wake,
 } from '@holdfast/store';
 import { grownBy, readResult, writeBatch } from './batch-text.js';
-import { Connection, type RedisOptions } from './connection.js';
+import { ManyGroups } from './cluster-layout.js';
+import type { Client, RedisOptions } from './connection.js';
+import { Follows } from './follows.js';
+import type { Groups } from './groups.js';
 import { InDoubt } from './in-doubt.js';
+import { type Layout, OneGroup } from './layout.js';
 import { type Script, scripts } from './lua/scripts.js';
+import { groupsOf, serversOf } from './places.js';
 import { type Position, Positions } from './positions.js';
-import {
-  type FenceReply,
-  type PositionReply,
-  readFence,
-  readPosition,
-  readSlice,
-  readState,
-  type SliceReply,
-  type StateReply,
-} from './replies.js';
+import { readPosition, readSlice, readState, type SliceReply, type StateReply } from './replies.js';
+import { Runner } from './runner.js';
 import { checkServer } from './server-check.js';
+import type { Servers } from './servers.js';
 import { Subscriptions } from './subscriptions.js';
+import { parseRedisUrl } from './url.js';
 
 export interface RedisStoreOptions {
-  /** `redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS. */
+  /**
+   * `redis://[user:password@]host[:port][/database]`, `redis+cluster://...host1:port,host2:port` or
+   * `redis+sentinel://...host1:port,host2:port/master-name`, with `rediss` for TLS. Behind `?` there may be `prefix=` and `ca=`, a file.
+   */
   readonly url?: string;
   /** Options of the `redis` client, for what a URL cannot say: certificates, a socket path, credentials that change. */
   readonly client?: RedisOptions;
+  /** The same for connections to sentinels, which are not given the user and password of the URL. */
+  readonly sentinelClient?: RedisOptions;
   /** What every key and channel begins with. Default `holdfast:`. Two applications on one server need two. */
   readonly prefix?: string;
   /** How much of each stream is kept. Default {@link DEFAULT_RETENTION}. All processes should agree. */
@@ -59,6 +62,8 @@ export interface RedisStoreOptions {
 export interface RedisStoreInternals {
   /** Before which effect of a batch the script fails, if at all; asked once for each batch. */
   readonly failAt?: () => number | undefined;
+  /** Asked before each script: whether this process still lives. */
+  readonly isAlive?: () => boolean;
 }
 
 const DEFAULT_PREFIX = 'holdfast:';
@@ -68,60 +73,73 @@ const DEFAULT_CHECK_MS = 1000;
 /** Sessions that may have been made without anybody knowing, to be ended; beyond this many their life ends them. */
 const ORPHANS_MAX = 10_000;
 
+/** What the options say, and what they leave open. */
+type Settled = Required<Pick<RedisStoreOptions, 'commandMs' | 'connectMs' | 'checkMs'>> & {
+  readonly prefix: string;
+  readonly keep: Retention;
+};
+
 /**
- * The store of many machines, on one Redis (7 or later) or Valkey. Each operation is one script, so it is atomic and those of all pods have one
- * order. What the server remembers of it when it dies is the server's matter (`appendonly`): what it has lost shows as another epoch of the
- * streams, or as sessions that are unknown.
+ * The store of many machines, on Redis (7 or later) or Valkey: one server, its master as sentinels know it, or a cluster. Each operation on one
+ * slot group is one script, so it is atomic and those of all pods have one order. What a server remembers of it when it dies is the server's matter
+ * (`appendonly`): what it has lost shows as another epoch of the streams, or as sessions that are unknown.
  */
 export class RedisStore implements Store {
   readonly durable = true;
-  /** Names this object among all that use the server. */
-  readonly #me = `${newEpoch()}${newEpoch()}`;
-  readonly #options: Required<Omit<RedisStoreOptions, 'url' | 'client' | 'retention'>> & { readonly keep: Retention };
+  readonly #options: Settled;
   readonly #internals: RedisStoreInternals;
-  readonly #commands: Connection;
-  readonly #listening: Connection;
+  readonly #runner: Runner;
+  readonly #layout: Layout;
+  readonly #servers: Servers;
   readonly #tails = new Tails();
   /** How many tails each pod has open here. */
   readonly #pods = new Map<string, number>();
   readonly #subscriptions = new Subscriptions();
   readonly #positions: Positions;
-  readonly #inDoubt = new InDoubt();
   readonly #orphans = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
-  /** The history that the server had when it answered last, and the number of the last commit of it that is known. */
-  #history = { life: '', seen: 0 };
 
-  private constructor(options: RedisStoreOptions, internals: RedisStoreInternals) {
-    const { url, client, retention, ...rest } = options;
-    this.#options = {
-      prefix: DEFAULT_PREFIX,
-      commandMs: DEFAULT_COMMAND_MS,
-      connectMs: DEFAULT_CONNECT_MS,
-      checkMs: DEFAULT_CHECK_MS,
-      ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined)),
-      keep: retentionOf(retention),
-    };
-    const { commandMs, checkMs, connectMs } = this.#options;
-    for (const [name, value] of Object.entries({ commandMs, checkMs, connectMs })) {
-      if (!(value > 0)) throw new HoldfastError(errors.OPTION, `${name} is ${value}, not above 0`);
-    }
+  private constructor(options: Settled, internals: RedisStoreInternals, groups: Groups, servers: Servers) {
+    const { prefix, keep } = options;
+    this.#options = options;
     this.#internals = internals;
+    this.#servers = servers;
     this.#positions = new Positions(this.#tails, (streams) => this.#positionsOf(streams));
-    const all = { ...client, ...(url !== undefined && { url }) };
-    this.#commands = new Connection({ client: all, commandMs, ready: () => this.#check() });
-    this.#listening = new Connection({
-      client: all,
-      commandMs,
-      ready: (connected) => {
-        this.#subscriptions.use(connected);
-        this.#check();
+    const inDoubt = new InDoubt();
+    const follows = new Follows(() => this.#runner);
+    this.#runner = new Runner({
+      prefix,
+      keep,
+      groups,
+      servers,
+      isAlive: internals.isAlive ?? (() => true),
+      listener: {
+        // Who waits for what was there must look.
+        begunAnew: () => this.#check(),
+        fenced: (pod, over) => this.#tails.fence(pod, over),
+        turned: (group, turns) => follows.turned(group, turns),
       },
     });
+    this.#layout = servers.isCluster
+      ? new ManyGroups(this.#runner, inDoubt, follows, (topic) => this.#positions.endOf(`t:${topic}`))
+      : new OneGroup(this.#runner, inDoubt);
   }
 
   static async open(options: RedisStoreOptions = {}, internals: RedisStoreInternals = {}): Promise<RedisStore> {
-    const store = new RedisStore(options, internals);
+    const { url, client = {}, sentinelClient = {} } = options;
+    const place = url === undefined ? undefined : parseRedisUrl(url);
+    const settled = settle(options, place?.prefix);
+    const way = { place, client, sentinelClient };
+    const groups = groupsOf(way, settled.prefix);
+    // What is heard before the store is there is of no use to it.
+    const heard: { store?: RedisStore } = {};
+    const servers = await serversOf(way, groups, settled.connectMs, {
+      commandMs: settled.commandMs,
+      ready: () => heard.store && heard.store.#check(),
+      listening: (connected) => heard.store && heard.store.#listenOn(connected),
+    });
+    const store = new RedisStore(settled, internals, groups, servers);
+    heard.store = store;
     try {
       await store.#open();
       return store;
@@ -133,7 +151,7 @@ export class RedisStore implements Store {
 
   async create(session: NewSession): Promise<SessionState> {
     try {
-      const state = await this.#run(scripts.create, { session: fieldsOf(session) });
+      const state = await this.#runner.run(this.#groupOf(session.id), scripts.create, { session: fieldsOf(session) });
       if (state === 'exists') throw new HoldfastError(errors.SESSION_EXISTS, session.id);
       return this.#got(state as StateReply);
     } catch (error) {
@@ -145,39 +163,28 @@ export class RedisStore implements Store {
   }
 
   async attach({ id, pod, presented, attempt, next, nowMs }: Claim): Promise<SessionState | Refusal> {
-    const answer = await this.#run(scripts.attach, { claim: { id, pod, presented, attempt, next, nowMs } });
-    return typeof answer === 'string' ? (answer as Refusal) : this.#got(answer as StateReply);
+    const answer = await this.#layout.attach({ id, pod, presented, attempt, next, nowMs });
+    return typeof answer === 'string' ? (answer as Refusal) : this.#got(answer);
   }
 
   async commit(batch: Batch): Promise<BatchResult> {
-    const written = writeBatch(batch);
-    const { id, open } = this.#inDoubt.begin(batch);
-    const failAt = this.#internals.failAt?.();
-    try {
-      const script = written.adds ? scripts.commit : scripts.settle;
-      const said = (await this.#run(script, { batch: written.batch, id, open, failAt }, written.payloads)) as string;
-      if (said === 'stale') throw new HoldfastError(errors.STORE, 'the batch is too old to be given again');
-      const isKnown = said.startsWith('again ');
-      const result = readResult(isKnown ? said.slice(6) : said);
-      this.#inDoubt.answered(id);
-      this.#tell(batch, result, isKnown);
-      return result;
-    } catch (error) {
-      this.#inDoubt.failed(id);
-      throw error;
-    }
+    const { text, isKnown } = await this.#layout.commit(batch, writeBatch(batch), this.#internals.failAt?.());
+    const result = readResult(text);
+    this.#tell(batch, result, isKnown);
+    return result;
   }
 
   async read(stream: StreamKey, after: number, limit: ReadLimit): Promise<Slice> {
     const { entries, bytes } = limit;
-    const reply = await this.#run(scripts.read, { stream, after, entries, bytes }, [], 'bytes');
+    const group = this.#groupOf(stream.slice(2));
+    const reply = await this.#runner.run(group, scripts.read, { stream, after, entries, bytes }, { as: 'bytes' });
     return reply === null ? { epoch: '', first: 1, end: 0, entries: [] } : readSlice(reply as SliceReply);
   }
 
   async followers(topic: string, after: string, limit: number): Promise<Followers> {
-    const reply = await this.#run(scripts.followers, { topic, after, limit });
-    const [total, sessions] = reply as [number, string[]];
-    return { sessions, total };
+    const replies = (await this.#inAllGroups(scripts.followers, { topic, after, limit })) as [number, string[]][];
+    const sessions = replies.flatMap(([, ids]) => ids).sort();
+    return { sessions: sessions.slice(0, limit), total: replies.reduce((sum, [count]) => sum + count, 0) };
   }
 
   tail(pod: string, listener: (wake: Wake) => void): Tail {
@@ -213,58 +220,54 @@ export class RedisStore implements Store {
   }
 
   async lease(pod: string, untilMs: number): Promise<void> {
-    await this.#run(scripts.lease, { pod, untilMs, writes: true });
+    await this.#inAllGroups(scripts.lease, { pod, untilMs, writes: true });
   }
 
   async adopt(pod: string, nowMs: number, limit: number): Promise<SessionState[]> {
-    const states = (await this.#run(scripts.adopt, { pod, nowMs, limit })) as StateReply[];
+    const states = await this.#layout.adopt(pod, nowMs, limit);
     return states.map((state) => this.#got(state));
   }
 
   async expire(nowMs: number, limit: number): Promise<string[]> {
-    return (await this.#run(scripts.expire, { nowMs, limit })) as string[];
+    return this.#layout.expire(nowMs, limit);
   }
 
   async stats(): Promise<StoreStats> {
-    const [sessions = 0, streams = 0, entries = 0, bytes = 0] = (await this.#run(scripts.stats, {})) as number[];
+    const counts = (await this.#inAllGroups(scripts.stats, {})) as number[][];
+    const [sessions, streams, entries, bytes] = [0, 1, 2, 3].map((at) =>
+      counts.reduce((sum, own) => sum + (own[at] ?? 0), 0),
+    ) as [number, number, number, number];
     return { sessions, streams, entries, bytes };
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#commands.close();
-    this.#listening.close();
+    this.#servers.close();
   }
 
   async #open(): Promise<void> {
     const { connectMs, checkMs } = this.#options;
-    await Promise.all([this.#commands.opened(connectMs), this.#listening.opened(connectMs)]);
-    checkServer(String(await this.#commands.call(['INFO'])));
-    await this.#run(scripts.probe, {});
+    await this.#servers.opened(connectMs);
+    for (const info of await this.#servers.info()) checkServer(info, this.#servers.isCluster);
+    await this.#inAllGroups(scripts.probe, {});
     this.#timer = setInterval(() => this.#tend(), checkMs).unref();
   }
 
-  /** Runs a script, all of whose answers tell where the history of the store stands. */
-  async #run(
-    script: Script,
-    fields: object,
-    payloads: readonly Buffer[] = [],
-    as: 'text' | 'bytes' = 'text',
-  ): Promise<unknown> {
-    const { prefix, keep } = this.#options;
-    const args = JSON.stringify({ ...fields, ...this.#history, me: this.#me, seed: newEpoch(), keep });
-    const reply = await this.#commands.run(script, [prefix, args, ...payloads], as);
-    const [life, seen, result, fences] = reply as [string | Buffer, number, unknown, FenceReply[]];
-    this.#stands(String(life), seen);
-    for (const { pod, over } of fences.map(readFence)) this.#tails.fence(pod, over);
-    return result;
+  /** Wake-ups are heard on this connection from now on. */
+  #listenOn(connected: Client): void {
+    this.#subscriptions.use(connected);
+    this.#check();
   }
 
-  #stands(life: string, seen: number): void {
-    const known = this.#history;
-    this.#history = { life, seen: known.life === life ? Math.max(known.seen, seen) : seen };
-    // Another server, or an emptied one: who waits for what was there must look.
-    if (known.life !== '' && known.life !== life) this.#check();
+  /** In each group, and fails where one fails, when all have been asked. */
+  async #inAllGroups(script: Script, fields: object): Promise<unknown[]> {
+    const asked = this.#runner.groups.all().map((group) => this.#runner.run(group, script, fields));
+    await Promise.allSettled(asked);
+    return Promise.all(asked);
+  }
+
+  #groupOf(name: string): number {
+    return this.#runner.groups.of(name);
   }
 
   /** This process has got a session, and knows where its stream ends. */
@@ -300,13 +303,13 @@ export class RedisStore implements Store {
 
   #heardOfTopic(stream: StreamKey, message: string): void {
     const [from, end] = message.split(' ');
-    if (from !== this.#me && this.#positions.told(stream, Number(end))) this.#tails.grew(stream, Number(end));
+    if (from !== this.#runner.me && this.#positions.told(stream, Number(end))) this.#tails.grew(stream, Number(end));
   }
 
   /** `g`: the stream of a session has grown. `f`: a session is lost under this epoch. */
   #heardOfPod(pod: string, message: string): void {
     const [, from, what, number, session] = /^(\S+) ([fg]) (\d+) (.*)$/s.exec(message) ?? [];
-    if (session === undefined || from === this.#me) return;
+    if (session === undefined || from === this.#runner.me) return;
     if (what === 'f') {
       this.#tails.fence(pod, { session, epoch: Number(number) });
     } else if (this.#positions.told(`s:${session}`, Number(number))) {
@@ -315,7 +318,7 @@ export class RedisStore implements Store {
   }
 
   async #positionsOf(streams: readonly StreamKey[]): Promise<Position[]> {
-    return ((await this.#run(scripts.positions, { streams })) as PositionReply[]).map(readPosition);
+    return (await this.#layout.positions(streams)).map(readPosition);
   }
 
   /** A check that fails, as when the server is away, is made up for by the next. */
@@ -326,8 +329,8 @@ export class RedisStore implements Store {
   #tend(): void {
     this.#check();
     this.#subscriptions.tend();
-    // Nobody else would notice that this connection is dead.
-    this.#listening.call(['PING']).catch(() => undefined);
+    this.#servers.tend();
+    this.#layout.tend().catch(() => undefined);
     this.#endOrphans().catch(() => undefined);
   }
 
@@ -350,4 +353,19 @@ export class RedisStore implements Store {
 /** The fields that are the store's. */
 function fieldsOf({ id, pod, token, nowMs, lifeMs, request }: NewSession): NewSession {
   return { id, pod, token, nowMs, lifeMs, request };
+}
+
+function settle(options: RedisStoreOptions, prefixOfUrl: string | undefined): Settled {
+  const {
+    prefix = prefixOfUrl ?? DEFAULT_PREFIX,
+    commandMs = DEFAULT_COMMAND_MS,
+    connectMs = DEFAULT_CONNECT_MS,
+    checkMs = DEFAULT_CHECK_MS,
+  } = options;
+  for (const [name, value] of Object.entries({ commandMs, checkMs, connectMs })) {
+    if (!(value > 0)) throw new HoldfastError(errors.OPTION, `${name} is ${value}, not above 0`);
+  }
+  if (/[{}]/.test(prefix))
+    throw new HoldfastError(errors.OPTION, 'prefix has braces, which a cluster reads as its own');
+  return { prefix, commandMs, connectMs, checkMs, keep: retentionOf(options.retention) };
 }

@@ -15,6 +15,8 @@ export type StateReply = readonly [
   code: string | null,
   reason: string | null,
   subscriptions: readonly (string | number)[],
+  /** In a cluster: batches that have to be finished before the state is true. */
+  claims: readonly string[],
 ];
 export type SliceReply = readonly [epoch: Buffer, first: number, end: number, from: number, entries: readonly Buffer[]];
 export type PositionReply = readonly [end: number, epoch: string, pod?: string, ownerEpoch?: number];
@@ -63,4 +65,22 @@ export function readPosition([end, epoch, pod, ownerEpoch]: PositionReply): Posi
 
 export function readFence([pod, session, epoch]: FenceReply): { readonly pod: string; readonly over: Guard } {
   return { pod: String(pod), over: { session: String(session), epoch: Number(epoch) } };
+}
+
+/** Whether, as of some turn of a slot group, any of its sessions follows a topic. */
+export interface Turn {
+  readonly topic: string;
+  readonly turn: number;
+  readonly isFollowed: boolean;
+}
+
+export function readTurns(flat: readonly (string | Buffer | number)[]): Turn[] {
+  return Array.from({ length: flat.length / 3 }, (_, index) => {
+    const [topic, turn, isFollowed] = flat.slice(index * 3) as [string | Buffer, number, number];
+    return { topic: String(topic), turn, isFollowed: isFollowed === 1 };
+  });
+}
+
+export function writeTurns(turns: readonly Turn[]): (string | number)[] {
+  return turns.flatMap(({ topic, turn, isFollowed }) => [topic, turn, isFollowed ? 1 : 0]);
 }

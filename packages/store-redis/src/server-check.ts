@@ -2,11 +2,12 @@ import { errors, HoldfastError } from '@holdfast/store';
 
 const VERSION_MIN = 7;
 
-/** Judges from what INFO says whether the server can be used: scripts here make their keys, which a cluster does not allow. */
-export function checkServer(info: string): void {
+/** Judges from what INFO says whether the server can be used, and as what it was named. */
+export function checkServer(info: string, asCluster = false): void {
   const field = (name: string): string => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
-  if (field('cluster_enabled') === '1' || field('redis_mode') === 'cluster')
-    throw new HoldfastError(errors.STORE_CLUSTER);
+  const isCluster = field('cluster_enabled') === '1' || field('redis_mode') === 'cluster';
+  if (isCluster && !asCluster) throw new HoldfastError(errors.STORE_CLUSTER);
+  if (asCluster && !isCluster) throw new HoldfastError(errors.STORE_NO_CLUSTER);
   const version = field('redis_version');
   if (Number.parseInt(version, 10) < VERSION_MIN) throw new HoldfastError(errors.STORE_VERSION, version);
   // Only keys with an expiry may be evicted: the others belong together, and one that is missing damages a stream.

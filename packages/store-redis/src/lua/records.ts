@@ -3,13 +3,19 @@
  * nothing, as nothing is written before {@link FLUSH}, and in that nothing is left that could fail: the server refuses a script at its first
  * line when it is full or read-only, what the user may do was tried at the start ({@link PROBE}), and a wake-up is no condition.
  *
- * ARGV: the key prefix, a JSON object with the arguments, and the payloads. All keys are made here, which a cluster does not allow.
+ * ARGV: what the keys of the slot group begin with, a JSON object with the arguments, and the payloads. All keys are made here. In a cluster
+ * (`A.spread`, what the channels begin with) they all lie in the slot of KEYS[1]; sessions and topics of other groups lie elsewhere.
  */
 export const RECORDS = `
 local P = ARGV[1]
 local A = cjson.decode(ARGV[2])
 local call = redis.call
 local DATA = 2
+local CHANNELS = A.spread or P
+
+-- A slot that is moving to another node is in two places, and what is missing here may be there. Then this fails, before anything is written: a
+-- node answers for two keys that are missing only while it has the whole slot.
+if A.spread then call('EXISTS', P .. 'none', P .. 'nothing') end
 
 -- Whole numbers as they are, others without loss.
 local function num(n) return string.format('%.17g', n) end
@@ -20,12 +26,12 @@ local function serverRun()
   local info = redis.pcall('INFO', 'server')
   return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
 end
-local META = { 'run', 'life', 'n', 'base', 'gen', 'lost', 'sessions', 'topics', 'entries', 'bytes' }
+local META = { 'run', 'life', 'n', 'base', 'gen', 'lost', 'sessions', 'topics', 'entries', 'bytes', 'turn' }
 local meta, metaDirty = {}, false
 do
   local found = call('HMGET', P .. 'meta', unpack(META))
   for i, name in ipairs(META) do meta[name] = found[i] or '' end
-  for _, name in ipairs({ 'n', 'base', 'sessions', 'topics', 'entries', 'bytes' }) do meta[name] = tonumber(meta[name]) or 0 end
+  for _, name in ipairs({ 'n', 'base', 'sessions', 'topics', 'entries', 'bytes', 'turn' }) do meta[name] = tonumber(meta[name]) or 0 end
   local run = serverRun()
   if meta.life == '' or meta.run ~= run then
     meta.run, meta.life, meta.base, metaDirty = run, A.seed, meta.n, true
@@ -79,10 +85,11 @@ local function append(log, payload, binary, now)
   dropOld(log, now - A.keep.ageMs)
 end
 
--- When expire has to look at a log: at the time of its oldest entry, or of when a topic was seen to be idle.
+-- When expire has to look at a log: at the time of its oldest entry, or of when a topic was seen to be idle. In a cluster also of when it was
+-- asked last whether those who follow it still do.
 local function dueOf(log)
   if log.oldest then return num(log.oldest) end
-  if not log.topic or log.followers > 0 then return nil end
+  if not log.topic or (log.followers > 0 and not A.spread) then return nil end
   return log.idle and num(log.idle) or '-inf'
 end
 
@@ -138,15 +145,24 @@ local function cursor(s, name)
   s.cursors[name] = c
   return c
 end
+-- Who follows a topic. Each group knows its own sessions (f:); in a cluster the topic knows the groups (g:).
+local counts, counts0, begun = {}, {}, {}
+local function follow(name, by)
+  if A.spread then
+    counts0[name] = counts0[name] or call('ZCARD', P .. 'f:' .. name)
+    counts[name] = (counts[name] or counts0[name]) + by
+    begun[name] = begun[name] or by > 0
+    return
+  end
+  local t = topic(name, true)
+  t.followers = t.followers + by
+  if by > 0 then t.idle = nil end
+  t.dirty = true
+end
 local function setCursor(s, name, c)
   local before = cursor(s, name)
   if not before and not c then return end
-  if not before or not c then
-    local t = topic(name, true)
-    t.followers = t.followers + (c and 1 or -1)
-    if c then t.idle = nil end
-    t.dirty = true
-  end
+  if not before or not c then follow(name, c and 1 or -1) end
   s.cursors[name] = c
   s.cursorsDirty = s.cursorsDirty or {}
   s.cursorsDirty[name] = true
@@ -161,11 +177,7 @@ local function remove(s, by)
   if s.pod ~= by then fence(s) end
   for _, name in ipairs(call('HKEYS', P .. 'c:' .. s.id)) do cursor(s, name) end
   for name, c in pairs(s.cursors) do
-    if c then
-      local t = topic(name, true)
-      t.followers = t.followers - 1
-      t.dirty = true
-    end
+    if c then follow(name, -1) end
   end
   s.entriesLeft = s.log.fin0 - s.log.first0 + 1
   sessions[s.id] = false
@@ -228,7 +240,7 @@ local function flushRemoved(s)
   meta.entries = meta.entries - s.entriesLeft
   meta.bytes = meta.bytes - s.log.bytes0
   for name in pairs(s.cursors) do call('ZREM', P .. 'f:' .. name, s.id) end
-  call('DEL', P .. 's:' .. s.id, P .. 'e:s:' .. s.id, P .. 'c:' .. s.id)
+  call('DEL', P .. 's:' .. s.id, P .. 'e:s:' .. s.id, P .. 'c:' .. s.id, P .. 'k:' .. s.id)
   if s.log.due0 then call('ZREM', P .. 'due', s.log.key) end
   unplace(s.id, s.pod0, s.detached0)
 end
@@ -277,6 +289,19 @@ local function flushCursors(s)
   end
 end
 
+-- The topics that a session of this group has begun to follow as the first, or ended as the last: name, turn, and 1 or 0. One that was followed
+-- within this script alone is told as well, as it was not idle.
+local function turnsOf()
+  local turns = {}
+  for name, count in pairs(counts) do
+    if (count > 0) ~= (counts0[name] > 0) or (count == 0 and begun[name]) then
+      meta.turn, metaDirty = meta.turn + 1, true
+      for _, each in ipairs({ name, meta.turn, count > 0 and 1 or 0 }) do turns[#turns + 1] = each end
+    end
+  end
+  return turns
+end
+
 local function done(result, writer)
   local wrote = A.writes or #removed > 0
   for _, s in ipairs(removed) do flushRemoved(s) end
@@ -286,7 +311,7 @@ local function done(result, writer)
       flushSession(s)
       -- The pod that owns a session reads its stream. Nearly always that is the one that writes.
       if s.pod ~= writer and s.log.fin > s.log.fin0 then
-        redis.pcall('PUBLISH', P .. 'pod:' .. s.pod, A.me .. ' g ' .. num(s.log.fin) .. ' ' .. s.id)
+        redis.pcall('PUBLISH', CHANNELS .. 'pod:' .. s.pod, A.me .. ' g ' .. num(s.log.fin) .. ' ' .. s.id)
       end
     end
     if s and s.cursorsDirty then flushCursors(s) end
@@ -295,12 +320,13 @@ local function done(result, writer)
     if t and t.dirty then
       wrote = true
       flushTopic(t)
-      if t.fin > t.fin0 then redis.pcall('PUBLISH', P .. 'topic:' .. t.topic, A.me .. ' ' .. num(t.fin)) end
+      if t.fin > t.fin0 then redis.pcall('PUBLISH', CHANNELS .. 'topic:' .. t.topic, A.me .. ' ' .. num(t.fin)) end
     end
   end
   for _, f in ipairs(fences) do
-    redis.pcall('PUBLISH', P .. 'pod:' .. f[1], A.me .. ' f ' .. f[3] .. ' ' .. f[2])
+    redis.pcall('PUBLISH', CHANNELS .. 'pod:' .. f[1], A.me .. ' f ' .. f[3] .. ' ' .. f[2])
   end
+  local turns = turnsOf()
   if wrote then meta.n, metaDirty = meta.n + 1, true end
   if metaDirty then
     local fields = {}
@@ -310,7 +336,7 @@ local function done(result, writer)
     end
     call('HSET', P .. 'meta', unpack(fields))
   end
-  return { meta.life, meta.n, result, fences }
+  return { meta.life, meta.n, result, fences, turns }
 end
 `;
 
@@ -338,5 +364,7 @@ call('SADD', key, 'a')
 call('SMEMBERS', key)
 call('SREM', key, 'a')
 call('EXISTS', key)
+call('HEXISTS', key, 'a')
+call('TIME')
 return done(1)
 `;

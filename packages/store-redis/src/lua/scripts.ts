@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { COMMIT } from './batches.js';
+import { CLAIM, CLEAR, COMMIT, RECALL, RECORD, UNCLAIM } from './batches.js';
 import { FLUSH, PROBE, RECORDS } from './records.js';
-import { ADOPT, ATTACH, CREATE, EXPIRE, LEASE } from './sessions.js';
-import { FOLLOWERS, POSITIONS, READ, STATS } from './streams.js';
+import { ADOPT, ATTACH, CREATE, EXPIRE, EXPIRE_SESSIONS, EXPIRE_STREAMS, LEASE, STATE_OF } from './sessions.js';
+import { FOLLOW, FOLLOWERS, LOOK, POSITIONS, READ, REFS, STATS } from './streams.js';
 
 export interface Script {
   readonly source: string;
@@ -32,4 +32,17 @@ export const scripts = {
   followers: script(ALWAYS, FOLLOWERS),
   positions: script(ALWAYS, POSITIONS),
   stats: script(ALWAYS, STATS),
+  // Only in a cluster.
+  state: script(ALWAYS, STATE_OF),
+  expireSessions: script(ALWAYS, EXPIRE_SESSIONS),
+  expireStreams: script(ALWAYS, EXPIRE_STREAMS),
+  claim: script(WITH_ROOM, CLAIM),
+  claimAlways: script(ALWAYS, CLAIM),
+  unclaim: script(ALWAYS, UNCLAIM),
+  record: script(WITH_ROOM, RECORD),
+  recall: script(ALWAYS, RECALL),
+  clear: script(ALWAYS, CLEAR),
+  look: script(ALWAYS, LOOK),
+  refs: script(ALWAYS, REFS),
+  follow: script(ALWAYS, FOLLOW),
 } satisfies Record<string, Script>;

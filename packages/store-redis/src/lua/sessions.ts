@@ -6,12 +6,19 @@ local function stateOf(s)
   local all = call('HGETALL', P .. 'c:' .. s.id)
   for i = 1, #all, 2 do
     local offset, epoch = string.match(all[i + 1], '^(%d+) (.*)$')
-    local t = topic(all[i], true)
-    for _, each in ipairs({ all[i], epoch, tonumber(offset), t.fin }) do subscriptions[#subscriptions + 1] = each end
+    -- In a cluster the topic lies elsewhere, and is asked next.
+    local fin = A.spread and 0 or topic(all[i], true).fin
+    for _, each in ipairs({ all[i], epoch, tonumber(offset), fin }) do subscriptions[#subscriptions + 1] = each end
   end
   return { s.id, s.epoch, s.watermark, epochOf(s.log), s.log.fin, s.acked, s.created, s.request or facts[1], facts[2],
-    s.code or false, s.reason or false, subscriptions }
+    s.code or false, s.reason or false, subscriptions, A.spread and call('SMEMBERS', P .. 'k:' .. s.id) or {} }
 end
+`;
+
+/** Argument: the id of a session. Returns its state, or nothing. */
+export const STATE_OF = `${STATE}
+local s = session(A.session)
+return done(s and stateOf(s))
 `;
 
 /** Argument: a new session. Returns its state, or 'exists'. */
@@ -47,20 +54,35 @@ call('HSET', P .. 'latest', A.pod, num(math.max(A.untilMs, latestOf(A.pod))))
 return done(1, A.pod)
 `;
 
-/** Arguments: pod, nowMs and limit. Returns the states of the sessions that were taken. */
+/**
+ * Arguments: pod, nowMs and limit. Returns the states of the sessions that were taken and, in a cluster, which batches have to be finished before
+ * others can be. `dry`: nothing is taken, but counted.
+ */
 export const ADOPT = `${STATE}
 local PAGE = 100
-local states = {}
+local states, unfinished = {}, {}
+local function isClaimed(s)
+  local claims = A.spread and call('SMEMBERS', P .. 'k:' .. s.id) or {}
+  for _, claim in ipairs(claims) do
+    unfinished[#unfinished + 1] = claim
+    unfinished[#unfinished + 1] = s.id
+  end
+  return #claims > 0
+end
 local function adoptFrom(pod)
   local skipped = 0
-  while #states < A.limit do
+  while #states + #unfinished / 2 < A.limit do
     local ids = call('ZRANGE', P .. 'own:' .. pod, skipped, skipped + PAGE - 1)
     if #ids == 0 then return end
     skipped = skipped + #ids
     for _, id in ipairs(ids) do
-      if #states >= A.limit then return end
+      if #states + #unfinished / 2 >= A.limit then return end
       local s = session(id)
-      if expiryOf(s) >= A.nowMs then
+      if expiryOf(s) < A.nowMs or isClaimed(s) then
+        -- It stays.
+      elseif A.dry then
+        states[#states + 1] = id
+      else
         s.detached = s.detached or A.nowMs
         move(s, A.pod)
         states[#states + 1] = stateOf(s)
@@ -71,20 +93,16 @@ end
 for _, pod in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. num(A.nowMs))) do
   if pod ~= A.pod then adoptFrom(pod) end
 end
-return done(states, A.pod)
+return done({ states, unfinished }, A.pod)
 `;
 
-/**
- * Arguments: nowMs and limit. Returns the ids of the sessions that were ended. What is left of old entries and idle topics beyond some thousand
- * streams is found by the next call.
- */
-export const EXPIRE = `
-local STREAMS = 1000
+/** Arguments: nowMs and limit. Ends sessions whose life is over; `dry`: counts them. Defines `expired`, their ids. */
+const END_SESSIONS = `
 local expired = {}
 local function endIfOver(id)
   local s = session(id)
   if not s or expiryOf(s) >= A.nowMs then return end
-  remove(s)
+  if not A.dry then remove(s) end
   expired[#expired + 1] = id
 end
 for _, id in ipairs(call('ZRANGEBYSCORE', P .. 'detached', '-inf', '(' .. num(A.nowMs), 'LIMIT', 0, A.limit)) do endIfOver(id) end
@@ -99,8 +117,18 @@ for _, pod in ipairs(owners) do
     end
   end
 end
+`;
 
+/**
+ * Argument: nowMs. Drops what retention no longer keeps, and forgets idle topics and pods. What is left beyond some thousand streams is found by
+ * the next call. Ends the script. Returns `expired` or, in a cluster, of which topics it should be asked whether they are still followed, by which groups, and which
+ * batches nobody has finished.
+ */
+const FORGET = `
+local STREAMS = 1000
+local UNFINISHED_S, DEAD_S = 10, 2700
 local limit = A.nowMs - A.keep.ageMs
+local asks = {}
 for _, key in ipairs(call('ZRANGEBYSCORE', P .. 'due', '-inf', '(' .. num(limit), 'LIMIT', 0, STREAMS)) do
   local name = string.sub(key, 3)
   if string.sub(key, 1, 2) == 's:' then
@@ -113,7 +141,11 @@ for _, key in ipairs(call('ZRANGEBYSCORE', P .. 'due', '-inf', '(' .. num(limit)
     local t = topic(name, true)
     dropOld(t, limit)
     t.dirty = true
-    if not t.oldest and t.followers == 0 then
+    if not t.oldest and t.followers > 0 then
+      -- Only in a cluster.
+      if t.idle and t.idle < limit then asks[#asks + 1] = { name, call('HKEYS', P .. 'g:' .. name) } end
+      if not t.idle or t.idle < limit then t.idle = A.nowMs end
+    elseif not t.oldest then
       if not t.idle then t.idle = A.nowMs elseif t.idle < limit then t.forgotten = true end
     end
   end
@@ -123,7 +155,19 @@ for _, t in pairs(topics) do
   if t and not t.oldest and t.followers == 0 and not t.idle then t.idle, t.dirty = A.nowMs, true end
 end
 
-local result = done(expired)
+local unfinished = {}
+local dead = {}
+if A.spread then
+  local now = tonumber(call('TIME')[1])
+  unfinished = call('ZRANGEBYSCORE', P .. 'records', '-inf', '(' .. num(now - UNFINISHED_S), 'LIMIT', 0, 100)
+  dead = call('ZRANGEBYSCORE', P .. 'records', '-inf', '(' .. num(now - DEAD_S), 'LIMIT', 0, 100)
+end
+local result = done(A.spread and { asks, unfinished } or expired)
+-- By now others may have forgotten which of it they have applied.
+for _, ref in ipairs(dead) do
+  call('DEL', P .. 'r:' .. ref)
+  call('ZREM', P .. 'records', ref)
+end
 local owning = {}
 for _, pod in ipairs(call('SMEMBERS', P .. 'owners')) do owning[pod] = true end
 for _, pod in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. num(limit))) do
@@ -134,3 +178,11 @@ for _, pod in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. num(lim
 end
 return result
 `;
+
+/** One server: all of it. */
+export const EXPIRE = `${END_SESSIONS}${FORGET}`;
+/** A cluster: first the sessions of all groups, then what nobody follows any more. */
+export const EXPIRE_SESSIONS = `${END_SESSIONS}
+return done(expired)
+`;
+export const EXPIRE_STREAMS = FORGET;

@@ -52,3 +52,53 @@ return done({ call('ZCARD', key), call('ZRANGEBYLEX', key, from, '+', 'LIMIT', 0
 export const STATS = `
 return done({ meta.sessions, meta.sessions + meta.topics, meta.entries, meta.bytes })
 `;
+
+/**
+ * Arguments: topics, and the group whose sessions follow them. Returns for each topic its end, its epoch, and whether it knows that it is followed
+ * from there. Topics that are not there are made.
+ */
+export const LOOK = `
+local result = {}
+for _, name in ipairs(A.topics) do
+  local t = topic(name, true)
+  local isKnown = not A.group or call('HEXISTS', P .. 'g:' .. name, num(A.group)) == 1
+  result[#result + 1] = { t.fin, epochOf(t), isKnown and 1 or 0 }
+end
+return done(result)
+`;
+
+/** Argument: topics. Returns whether sessions of this group follow them: name, turn and 1 or 0 of each. */
+export const REFS = `
+local turns = {}
+for _, name in ipairs(A.topics) do
+  local isFollowed = call('EXISTS', P .. 'f:' .. name) == 1
+  for _, each in ipairs({ name, meta.turn, isFollowed and 1 or 0 }) do turns[#turns + 1] = each end
+end
+return done(turns)
+`;
+
+/**
+ * Arguments: a group, and turns of it as {@link FLUSH} and {@link REFS} say them. The topics know from now on whether that group follows them. A turn that
+ * comes after a later one of its group says nothing.
+ */
+export const FOLLOW = `
+local group = num(A.group)
+local writes = {}
+for i = 1, #A.turns, 3 do
+  local name, turn, isFollowed = A.turns[i], A.turns[i + 1], A.turns[i + 2] == 1
+  local t = topic(name, isFollowed)
+  local last = t and tonumber(call('HGET', P .. 'g:' .. name, group) or '-1')
+  if t and isFollowed and turn > last then
+    writes[#writes + 1] = { 'HSET', P .. 'g:' .. name, group, num(turn) }
+    if last < 0 then t.followers, t.idle, t.dirty = t.followers + 1, nil, true end
+  elseif t and not isFollowed and last >= 0 and turn > last then
+    writes[#writes + 1] = { 'HDEL', P .. 'g:' .. name, group }
+    t.followers, t.idle, t.dirty = t.followers - 1, nil, true
+  elseif t and not isFollowed and last < 0 then
+    t.idle, t.dirty = nil, true
+  end
+end
+local result = done(1)
+for _, write in ipairs(writes) do call(unpack(write)) end
+return result
+`;
