@@ -18,7 +18,6 @@ storeContract(
   'RedisStore in a cluster',
   async (options) => {
     const prefix = `test-${count++}:`;
-    await cluster.everywhere('FLUSHALL');
     let failAt: number | undefined;
     const stores: RedisStore[] = [];
     const opened = async (): Promise<RedisStore> => {

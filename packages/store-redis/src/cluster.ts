@@ -68,6 +68,11 @@ export class Cluster implements Servers {
     return Promise.all([...this.#nodes.values()].map(async (node) => String(await node.call(['INFO']))));
   }
 
+  samples(): number[] {
+    const owners = this.#owners.map((owner) => owner && nameOf(owner));
+    return owners.flatMap((owner, group) => (owners.indexOf(owner) === group ? [group] : []));
+  }
+
   async run(group: number, script: Script, key: string, args: Arguments, as: 'text' | 'bytes'): Promise<unknown> {
     for (let redirections = 0; ; redirections++) {
       const owner = this.#owners[group];

@@ -36,6 +36,10 @@ export class OneServer implements Servers {
     return [String(await this.#commands.call(['INFO']))];
   }
 
+  samples(): number[] {
+    return [0];
+  }
+
   run(_: number, script: Script, key: string, args: Arguments, as: 'text' | 'bytes'): Promise<unknown> {
     return this.#commands.run(script, key, args, as);
   }

@@ -249,7 +249,7 @@ export class RedisStore implements Store {
     const { connectMs, checkMs } = this.#options;
     await this.#servers.opened(connectMs);
     for (const info of await this.#servers.info()) checkServer(info, this.#servers.isCluster);
-    await this.#inAllGroups(scripts.probe, {});
+    await Promise.all(this.#servers.samples().map((group) => this.#runner.run(group, scripts.probe, {})));
     this.#timer = setInterval(() => this.#tend(), checkMs).unref();
   }
 

@@ -8,6 +8,8 @@ export interface Servers {
   opened(withinMs: number): Promise<void>;
   /** What INFO says of each server that has keys of ours. */
   info(): Promise<string[]>;
+  /** One group on each of these servers. */
+  samples(): number[];
   /** Runs a script where the keys of this group lie; `key` is one of them. */
   run(group: number, script: Script, key: string, args: Arguments, as: 'text' | 'bytes'): Promise<unknown>;
   /** Looks after connections that nobody else would notice to be dead, or to lead to the wrong server. Called every `checkMs`. */
