@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COOKIE, environment, hop, policyOf, pods, route } from '../packages/hops/src/render/environment.fixture.js';
 import { Backend, type Heard } from './backends.fixture.js';
 import { backendOf, handshake } from './handshake.fixture.js';
-import { certificate, directoryOf, Proxy } from './proxies.fixture.js';
+import { worked } from '../packages/hops/src/render/worked.fixture.js';
+import { certificate, directoryOf, Proxy, verdictOf } from './proxies.fixture.js';
 
 /** Fewer than a shell may have files open. */
 const limits = { ...environment().limits, connections: 1000 };
@@ -24,7 +25,7 @@ function filesOf(env: Environment, both = '', redirectPort = 0): Record<string, 
 async function started(given: Partial<Environment>): Promise<{ proxy: Proxy; port: number }> {
   const port = await freePort();
   const hops = [...(given.hops ?? []), hop('haproxy', { port })];
-  const health = { ...environment().health, intervalMs: 200, timeoutMs: 500, failTimeoutMs: 1000 };
+  const health = { ...environment().health, intervalMs: 200, timeoutMs: 500, slowStartMs: 500 };
   const env = environment({ hosts: [], health, limits, ...given, hops });
   return { port, proxy: await Proxy.haproxy(directoryOf(filesOf(env)), port) };
 }
@@ -227,6 +228,19 @@ describe('the limits of a rendered haproxy.cfg', () => {
   });
 });
 
+describe('a storm of connections', () => {
+  it('is slowed down to the rate, and nobody is refused', async () => {
+    await using backend = await Backend.start('a');
+    const { proxy, port } = await started({ pods: pods(backend.port), limits: { ...limits, acceptsPerSecond: 5 } });
+    await using _ = proxy;
+    const startedMs = performance.now();
+    const all = await Promise.all(Array.from({ length: 15 }, () => handshake(`ws://127.0.0.1:${port}/ws`)));
+    expect(new Set(all.map(({ status }) => status))).toEqual(new Set([101]));
+    expect(performance.now() - startedMs).toBeGreaterThan(1000);
+    for (const { socket } of all) socket?.terminate();
+  });
+});
+
 describe('TLS of a rendered haproxy.cfg', () => {
   it('carries WebSockets, and sends what comes in plain to it', async () => {
     await using backend = await Backend.start('a');
@@ -247,5 +261,20 @@ describe('TLS of a rendered haproxy.cfg', () => {
     const redirected = await fetch(`http://localhost:${plain}/api?x=1`, { redirect: 'manual' });
     expect(redirected.status).toBe(308);
     expect(redirected.headers.get('location')).toMatch(/^https:\/\/localhost.*\/api\?x=1$/);
+  });
+});
+
+describe('the worked policy whose pods are known', () => {
+  it.each(['by-address', 'by-header'])('is accepted by HAProxy without a warning: %s', (name) => {
+    using tls = certificate();
+    const policy = worked('three-instances');
+    const env = policy.environments.get(name);
+    if (!env) throw new Error(`no environment ${name}`);
+    const [file] = render(policy, env, ['haproxy'])[0]?.files ?? [];
+    const text = file?.text.replaceAll('/etc/haproxy/certs/three-instances.pem', tls.both) ?? '';
+    const directory = directoryOf({ 'haproxy.cfg': text });
+    const said = verdictOf('haproxy', '-c', '-f', `${directory}/haproxy.cfg`);
+    expect(said).toContain('Configuration file is valid');
+    expect(said).not.toMatch(/WARNING|ALERT/);
   });
 });

@@ -1,18 +1,22 @@
 import { once } from 'node:events';
 import { freePort, until } from '@holdfast/testing';
 import { render } from '@holdfast/hops';
-import type { Environment } from '@holdfast/policy';
+import type { Environment, Policy } from '@holdfast/policy';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COOKIE, environment, hop, policyOf, pods, route } from '../packages/hops/src/render/environment.fixture.js';
 import { Backend, type Heard } from './backends.fixture.js';
 import { backendOf, handshake } from './handshake.fixture.js';
-import { certificate, directoryOf, Proxy } from './proxies.fixture.js';
+import { worked } from '../packages/hops/src/render/worked.fixture.js';
+import { certificate, directoryOf, Proxy, verdictOf } from './proxies.fixture.js';
 
 const trusting = { ...environment().gateway, trustedProxies: ['127.0.0.0/8'] };
 
 /** The rendered files, with the paths and the port of one machine in place of those of a server. */
-function filesOf(env: Environment, redirectPort = 0): Record<string, string> {
-  const [rendering] = render(policyOf(env), env, ['nginx']);
+const filesOf = (env: Environment, redirectPort = 0): Record<string, string> =>
+  rendered(policyOf(env), env, redirectPort);
+
+function rendered(policy: Policy, env: Environment, redirectPort: number): Record<string, string> {
+  const [rendering] = render(policy, env, ['nginx']);
   const files = (rendering?.files ?? []).map(({ path, text }) => {
     const here = text
       .replaceAll('/var/log/nginx/', 'logs/')
@@ -238,4 +242,36 @@ describe('TLS of a rendered nginx.conf', () => {
     const redirected = await fetch(`http://localhost:${plain}/api?x=1`, { redirect: 'manual' });
     expect([redirected.status, redirected.headers.get('location')]).toEqual([308, 'https://localhost/api?x=1']);
   });
+});
+
+describe('the worked policy whose pods are known', () => {
+  it.each(['by-address', 'by-header'])(
+    'is accepted by nginx without a warning, and carries its WebSocket path: %s',
+    async (name) => {
+      using tls = certificate();
+      await using backend = await Backend.start('a');
+      const [port, plain] = [await freePort(), await freePort()];
+      const policy = worked('three-instances');
+      const env = policy.environments.get(name);
+      if (!env) throw new Error(`no environment ${name}`);
+      const files = Object.entries(rendered(policy, env, plain)).map(([path, text]) => {
+        const here = text
+          .replaceAll('/etc/letsencrypt/live/api.x-or.cloud/fullchain.pem', tls.certificate)
+          .replaceAll('/etc/letsencrypt/live/api.x-or.cloud/privkey.pem', tls.key)
+          .replace('listen 443 ssl;', `listen ${port} ssl;`)
+          .replaceAll(/127\.0\.0\.1:300[345]/g, `127.0.0.1:${backend.port}`);
+        return [path, here] as const;
+      });
+      const directory = directoryOf(Object.fromEntries(files));
+      const said = verdictOf('nginx', '-t', '-p', directory, '-c', `${directory}/nginx.conf`, '-e', 'stderr');
+      expect(said).toContain('test is successful');
+      expect(said).not.toContain('[warn]');
+
+      await using _ = await Proxy.nginx(directory, port, plain);
+      const shaken = await handshake(`wss://127.0.0.1:${port}/dev/aiwm/chat`, { host: 'api.x-or.cloud' });
+      if (!shaken.socket) throw new Error(`refused: ${shaken.status}`);
+      expect(shaken.heard.headers.upgrade).toBe('websocket');
+      shaken.socket.terminate();
+    },
+  );
 });
