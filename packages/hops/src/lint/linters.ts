@@ -5,6 +5,7 @@ import { ENGINE_RULES } from './engine-rules.js';
 import { haproxyLinter } from './haproxy/index.js';
 import { kubernetes } from './kube/dialect.js';
 import { nginxLinter } from './nginx/index.js';
+import { policies } from './policy/dialect.js';
 import type { RuleFacts } from './rule.js';
 
 /** Every dialect that `holdfast lint` knows. */
@@ -13,6 +14,7 @@ export const LINTERS: readonly Linter[] = [
   haproxyLinter,
   caddyLinter,
   linter(kubernetes),
+  linter(policies),
   containerLinter,
 ];
 
