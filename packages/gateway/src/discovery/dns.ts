@@ -11,7 +11,7 @@ export interface DnsOptions {
   /** `A` takes IPv4 addresses, or IPv6 ones where there are none; `SRV` has ports, weights and priorities. */
   readonly record: 'A' | 'SRV';
   /** Of the pods; only for `A`. */
-  readonly port?: number;
+  readonly port: number;
   readonly refreshMs: number;
 }
 
@@ -68,7 +68,7 @@ export class DnsLookout implements Lookout {
   }
 
   async #addresses(): Promise<FoundPod[]> {
-    const { name, port = 80 } = this.#options;
+    const { name, port } = this.#options;
     return (await this.#resolve(name)).map((host) => ({ host, port }));
   }
 

@@ -36,6 +36,7 @@ describe('podsOf', () => {
   it('takes the port that is named, and no slice without it', () => {
     const two = [slice([pod('web-0', '10.0.0.1')]), slice([pod('web-1', '10.0.0.2')], { ports: null })];
     expect(podsOf(two, 'admin').map(({ id, port }) => [id, port])).toEqual([['web-0', 9090]]);
+    expect(podsOf(two, '9090').map(({ port }) => port)).toEqual([9090]);
     expect(podsOf(two, 'nothing')).toEqual([]);
   });
 

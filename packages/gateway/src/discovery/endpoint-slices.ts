@@ -15,7 +15,7 @@ interface Endpoint {
 }
 
 /**
- * The pods in the slices of one Service. `port` is the name of a port of the Service; without it the first TCP port is taken. A pod's id is
+ * The pods in the slices of one Service. `port` is the name of a port of the Service, or its number at the pods; without it the first TCP port is taken. A pod's id is
  * its name, so that affinity to a pod of a StatefulSet outlives its address.
  *
  * | conditions                  | the pod                                                    |
@@ -53,6 +53,8 @@ function podOf(
 }
 
 const portOf = ({ ports }: EndpointSlice, name?: string): number | undefined =>
-  ports?.find((one) => (one.protocol ?? 'TCP') === 'TCP' && (name === undefined || one.name === name))?.port;
+  ports?.find(
+    (one) => (one.protocol ?? 'TCP') === 'TCP' && (name === undefined || one.name === name || `${one.port}` === name),
+  )?.port;
 
 const rankOf = ({ draining, ready }: FoundPod): number => (draining === true ? 0 : ready === true ? 2 : 1);

@@ -12,7 +12,7 @@ export { KubernetesLookout, type KubernetesOptions } from './kubernetes.js';
 
 /** Looks for the pods where the policy says, until it is closed. Pods that are written in the policy are found before this returns. */
 export function discover(
-  { gateway, pods }: Pick<Environment, 'gateway' | 'pods'>,
+  { gateway, pods, service }: Pick<Environment, 'gateway' | 'pods' | 'service'>,
   finder: Finder,
   clock: Clock,
   random?: () => number,
@@ -23,7 +23,7 @@ export function discover(
       finder.found(pods);
       return { close: () => {} };
     case 'dns':
-      return new DnsLookout(discovery, finder, clock, { random });
+      return new DnsLookout({ port: service.port.targetPort, ...discovery }, finder, clock, { random });
     case 'kubernetes':
       return new KubernetesLookout(discovery, finder, clock, { random });
     case 'file':

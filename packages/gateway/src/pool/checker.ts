@@ -17,7 +17,7 @@ export interface CheckerOptions {
   readonly fall: number;
 }
 
-/** While a pod is not plainly up it is asked this often at least: to find out within seconds, not within intervals. */
+/** While a pod is not plainly up it is asked this often at least, so that one that has restarted is back within seconds. */
 const UNSETTLED_MS = 1_000;
 /** How much an interval varies (part of it, to either side), so that gateways do not ask in step. */
 const JITTER = 0.1;
@@ -28,6 +28,7 @@ interface Record {
   verdict: 'unknown' | 'up' | 'down';
   /** Answers in a row that contradict the verdict. */
   against: number;
+  isDraining: boolean;
   timer: unknown;
   asking: AbortController | undefined;
 }
@@ -63,7 +64,14 @@ export class Checker {
 
   #meet(pod: Pod): void {
     if (this.#records.has(pod)) return;
-    const record: Record = { pod, verdict: 'unknown', against: 0, timer: undefined, asking: undefined };
+    const record: Record = {
+      pod,
+      verdict: 'unknown',
+      against: 0,
+      isDraining: false,
+      timer: undefined,
+      asking: undefined,
+    };
     this.#records.set(pod, record);
     void this.#ask(record);
   }
@@ -92,6 +100,7 @@ export class Checker {
     if (verdict === 'draining') this.#pool.drain(id, 'check');
     // A pod that does not answer any more may still be draining; only one that answers well takes it back.
     if (verdict === 'up') this.#pool.undrain(id, 'check');
+    if (verdict !== 'down') record.isDraining = verdict === 'draining';
     const heard = verdict === 'down' ? 'down' : 'up';
     record.against = heard === record.verdict ? 0 : record.against + 1;
     const enough = { unknown: 1, down: this.#options.rise, up: this.#options.fall }[record.verdict];
@@ -101,8 +110,8 @@ export class Checker {
     this.#pool.checked(id, heard);
   }
 
-  #delayMs({ verdict, against }: Record): number {
-    const isSettled = verdict === 'up' && against === 0;
+  #delayMs({ verdict, against, isDraining }: Record): number {
+    const isSettled = verdict === 'up' && against === 0 && !isDraining;
     const intervalMs = isSettled ? this.#options.intervalMs : Math.min(this.#options.intervalMs, UNSETTLED_MS);
     return intervalMs * (1 - JITTER + 2 * JITTER * this.#random());
   }
