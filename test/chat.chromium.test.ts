@@ -23,6 +23,8 @@ const PHONE: BrowserContextOptions = {
 let browser: Browser;
 let pictures: string;
 const faults: string[] = [];
+/** How many WebSockets each page has opened. */
+const opened = new Map<Page, number>();
 
 beforeAll(async () => {
   browser = await launchChromium();
@@ -44,10 +46,9 @@ async function startChat(env: Record<string, string> = {}): Promise<Chat> {
     args: ['scripts/start.mjs', '--port', '0', '--store', `lmdb:${folder}/data`],
     cwd: root,
     env,
-    ready: /(http:\S+) serves examples\/chat\/app\.mjs with 3 workers/,
+    ready: /(http:\S+) serves examples\/chat\/app\.mjs with 3 pods behind a gateway/,
     readyTimeoutMs: 120_000,
   });
-  await process.waitForLine(/worker 3 serves/);
   const dispose = async (): Promise<void> => {
     await process[Symbol.asyncDispose]();
     rmSync(folder, { recursive: true, force: true });
@@ -61,6 +62,7 @@ async function visit({ url }: Chat, options: BrowserContextOptions): Promise<Pag
   page.on('console', (message) => {
     if (message.text().includes('Content Security Policy')) faults.push(message.text());
   });
+  page.on('websocket', () => opened.set(page, (opened.get(page) ?? 0) + 1));
   await page.goto(url);
   await page.getByRole('button', { name: 'Harbour', exact: true }).and(page.locator('[aria-current]')).waitFor();
   return page;
@@ -142,6 +144,7 @@ describe('the chat page', () => {
     const before = await shown(bob);
     await bob.getByRole('button', { name: 'Kill this pod' }).click();
     await chat.process.waitForLine(new RegExp(`${before.pod}\\) ended by SIGKILL`));
+    // The gateway keeps its connection, and leads it to another pod.
     await untilShown(bob, 'another pod', ({ state, pod, transports }) => {
       return state === 'open' && pod !== before.pod && transports > before.transports;
     });
@@ -149,7 +152,7 @@ describe('the chat page', () => {
     // All pods, one after another: the sessions move first, and are never without a connection.
     const replayed = (await shown(ada)).replayed;
     await ada.getByRole('button', { name: 'Restart all pods in turn' }).click();
-    await chat.process.waitForLine(/all restarted/, 60_000);
+    await chat.process.waitForLine(/all pods restarted/, 60_000);
     await ada
       .getByText(/Moved to pod-.* without an interruption/)
       .first()
@@ -175,6 +178,8 @@ describe('the chat page', () => {
       expect(end.transports).toBeGreaterThan(2);
       expect(end.rtt).toMatch(/^\d+(\.\d)? ms$/);
     }
+    // Only a network that was cut has cost a connection.
+    expect([ada, bob].map((page) => opened.get(page))).toEqual([3, 1]);
     expect((await shown(ada)).replayed).toBe(replayed);
     expect(await overflowPx(bob)).toBe(0);
     expect(faults).toEqual([]);

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TLSSocket } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
 import { Gateway } from '@holdfast/gateway';
 import { parse, pick, type Environment } from '@holdfast/policy';
 import { freePort, startProcess, until } from '@holdfast/testing';
@@ -213,7 +213,10 @@ describe('behind HAProxy', () => {
     };
     const gateway = await startGateway(pods, policy);
     const url = `wss://127.0.0.1:${await startHaproxy('tcp', gateway.addresses[0]?.port ?? 0)}/ws`;
-    const asking = (servername: string): ClientOptions => ({ servername, rejectUnauthorized: false });
+    const asking = (servername: string): ClientOptions & ConnectionOptions => ({
+      servername,
+      rejectUnauthorized: false,
+    });
     const subject = ({ response }: Opened): unknown => (response.socket as TLSSocket).getPeerCertificate().subject.CN;
     const serial = ({ response }: Opened): string => (response.socket as TLSSocket).getPeerCertificate().serialNumber;
 
@@ -243,7 +246,7 @@ describe('behind HAProxy', () => {
     const gateway = await startGateway(pods, {
       gateway: { listen: [{ address: '127.0.0.1:0', proxyProtocol: true }], accessLog: 'off' },
     });
-    const { port } = gateway.addresses[0] as AddressInfo;
+    const port = gateway.addresses[0]?.port ?? 0;
     const url = `ws://127.0.0.1:${await startHaproxy('http', port)}/ws`;
     expect((await open(url)).headers).toMatchObject({ 'x-real-ip': CLIENT, 'x-forwarded-for': CLIENT });
     await expectCloseCodes(url, pods);

@@ -19,6 +19,8 @@ export interface Administered {
   readonly metrics: Registry;
   /** Whether new connections are welcome and would find a pod. */
   readonly isReady: () => boolean;
+  /** Ends the WebSocket whose request had this id. False if there is none. */
+  readonly cut: (id: string) => boolean;
   /** What `GET /` tells. */
   readonly status: () => object;
 }
@@ -100,9 +102,17 @@ export class Admin {
       const id = pods.add(await bodyOf(request));
       return { status: 201, body: { id } };
     }
+    const connection = /^\/connections\/([^/]+)$/.exec(path)?.[1];
+    if (connection !== undefined) return this.#cut(decodeURIComponent(connection), request.method);
     const [, name, action] = /^\/pods\/([^/]+)(?:\/(drain|undrain))?$/.exec(path) ?? [];
     if (name === undefined) return failure(404, errors.ROUTE, path.slice(0, 128));
     return this.#change(decodeURIComponent(name), `${request.method} ${action ?? ''}`.trim());
+  }
+
+  #cut(id: string, method = ''): Reply {
+    if (method !== 'DELETE') return failure(405, errors.REQUEST, 'DELETE is served');
+    if (this.#administered.cut(id)) return { status: 200, body: { id } };
+    return failure(404, errors.ROUTE, 'there is no such connection');
   }
 
   #change(id: string, ask: string): Reply {

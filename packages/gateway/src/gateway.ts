@@ -260,6 +260,7 @@ export class Gateway {
         pods: this.#pods,
         metrics: this.#metrics.registry,
         isReady: () => this.isReady,
+        cut: (id) => this.#upgrades.cut(id),
         status: () => ({
           environment: this.#settings.environment.name,
           ready: this.isReady,

@@ -14,6 +14,8 @@ import { readHandshake, type Handshake } from './websocket/handshake.js';
 
 /** One WebSocket under way. */
 export interface Underway {
+  /** That of the request. */
+  readonly id: string;
   readonly carriage: Carriage;
   /** Whether this pod was chosen for it last. */
   readonly isAt: (pod: Pod) => boolean;
@@ -119,7 +121,7 @@ export class Upgrades {
       },
     };
     const carriage = this.#context.carrierOf(route, handshake.protocols).carry(exchange);
-    const underway: Underway = { carriage, isAt: (pod) => pod === lastPod };
+    const underway: Underway = { id: visit.id, carriage, isAt: (pod) => pod === lastPod };
     this.#underway.add(underway);
     const ageMs = this.#ageOf(route);
     if (ageMs !== undefined) ageTimer = clock.setTimeout(() => carriage.leave('age'), ageMs);
@@ -141,6 +143,13 @@ export class Upgrades {
     const timer = clock.setTimeout(() => socket.destroy(), settings.limits.closeMs);
     socket.once('close', () => clock.clearTimeout(timer));
     socket.resume();
+  }
+
+  /** Ends a connection at once, by the id of its request. False if there is none. */
+  cut(id: string): boolean {
+    const found = Array.from(this.#underway).filter((one) => one.id === id);
+    for (const { carriage } of found) carriage.destroy();
+    return found.length > 0;
   }
 
   destroy(): void {
