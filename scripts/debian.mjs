@@ -13,6 +13,11 @@ export const needs = {
   nginx: { program: 'nginx', packages: ['nginx', 'libnginx-mod-stream', 'openssl'] },
   haproxy: { program: 'haproxy', packages: ['haproxy', 'openssl'] },
   nginxlua: { program: '/usr/lib/nginx/modules/ngx_http_lua_module.so', packages: ['nginx', 'libnginx-mod-http-lua'] },
+  // Debian's own Python; one of another origin, first on the PATH, may lack the module.
+  python: {
+    program: '/usr/lib/python3/dist-packages/websockets/version.py',
+    packages: ['python3', 'python3-websockets'],
+  },
   prometheus: { program: 'promtool', packages: ['prometheus'] },
 };
 

@@ -1,3 +1,4 @@
+import type { Held } from './account.js';
 import type { Visit } from './visit.js';
 
 /** Takes finished requests and WebSockets. */
@@ -45,6 +46,7 @@ export function jsonLine(visit: Visit, durationMs: number, time: string): string
       messagesOut: account.toClient.messages,
       closeCode: account.closeCode,
     }),
+    ...(account.held && { held: account.held }),
     closedBy: account.closedBy,
     cause: account.cause,
     agent: request.headers['user-agent']?.slice(0, TEXT_MAX),
@@ -70,11 +72,16 @@ export function nginxLine(visit: Visit, durationMs: number, time: Date): string 
     `in=${account.toPod.bytes}/${account.toPod.messages}`,
     `out=${account.toClient.bytes}/${account.toClient.messages}`,
     `code=${account.closeCode ?? '-'}`,
+    ...(account.held ? [`held=${heldText(account.held)}`] : []),
     `by=${account.closedBy ?? '-'}`,
     `cause=${account.cause ?? '-'}`,
     `id=${id}`,
   ].join(' ');
 }
+
+/** `attempts/unanswered/unknown/resent/undelivered` */
+const heldText = ({ attempts, unanswered, unknown, resent, undelivered = 0 }: Held): string =>
+  [attempts, unanswered, unknown, resent, undelivered].join('/');
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 

@@ -6,12 +6,28 @@ export interface Traffic {
   messages: number;
 }
 
+/** What `hold` knows of what may have been lost. */
+export interface Held {
+  /** Pods that the client was led to. */
+  readonly attempts: number;
+  /** Messages that a pod had when it was lost, and after which it had said nothing. */
+  readonly unanswered: number;
+  /** Messages written to a pod that was killed, of which nobody knows whether they arrived. */
+  readonly unknown: number;
+  /** Messages that the next pod was given again, because the one before cannot have read them. */
+  readonly resent: number;
+  /** Messages that waited when the client was closed. */
+  readonly undelivered?: number;
+}
+
 /** What one request or WebSocket came to, kept while it lasts: the access log and the metrics take it from here. */
 export class Account {
   readonly toPod: Traffic = { bytes: 0, messages: 0 };
   readonly toClient: Traffic = { bytes: 0, messages: 0 };
   /** Ids of the pods that served it or were tried, in order; the last one counts. At most {@link PODS_MAX}. */
   readonly pods: string[] = [];
+  /** What a client that was held went through, once a pod of it was lost. */
+  held: Held | undefined;
   /** HTTP status; 101 for a WebSocket. */
   status: number | undefined;
   /** Close code that the client got or gave; 1006 for none. */

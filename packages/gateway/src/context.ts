@@ -17,7 +17,7 @@ export interface Settings {
 
 /** Throws `HF_OPTION` for what cannot be. */
 export function settingsOf(environment: Environment): Settings {
-  const { routes, gateway, limits, connect } = environment;
+  const { routes, gateway, limits, connect, keepalive } = environment;
   return {
     environment,
     router: new Router(routes),
@@ -28,6 +28,8 @@ export function settingsOf(environment: Environment): Settings {
       messageBytes: limits.messageBytes,
       handshakeMs: connect.handshakeMs,
       closeMs: connect.closeMs,
+      pingMs: keepalive.plainPingMs,
+      deadMs: keepalive.plainPongMs,
     },
   };
 }

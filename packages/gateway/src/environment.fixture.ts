@@ -13,7 +13,7 @@ export const testRoute = (route: Partial<Route> = {}): Route => ({
   readMs: 60_000,
   sendMs: 60_000,
   carry: 'relay',
-  hold: { waitMs: 30_000, bufferBytes: 1_048_576, replayCount: 0 },
+  hold: { waitMs: 30_000, bufferBytes: 1_048_576, replayCount: 0, heldCodes: '1001 1012 1013', notice: 'off' },
   stickiness: { by: 'none', balance: 'round-robin' },
   ...route,
 });

@@ -15,6 +15,9 @@ export interface ExchangeLimits {
   readonly messageBytes: number;
   /** Longest wait for a pod's answer to a handshake, once connected. */
   readonly handshakeMs: number;
+  /** Silence after which a peer is asked whether it lives, where the gateway judges that, and after which it is dead. */
+  readonly pingMs: number;
+  readonly deadMs: number;
   /** Longest wait for the other end of a closing handshake, and for the peer's FIN after it. */
   readonly closeMs: number;
 }

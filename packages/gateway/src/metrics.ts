@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { PodReport } from './pool/index.js';
 import { nameOf } from './admission.js';
 import type { Route } from '@holdfast/policy';
+import type { Held } from './account.js';
 import type { Visit } from './visit.js';
 
 /** What the gauges show is asked when they are read. */
@@ -24,6 +25,8 @@ export class Metrics {
   readonly #refused: Counter<'error'>;
   readonly #bytes: Counter<'route' | 'direction'>;
   readonly #messages: Counter<'route' | 'direction'>;
+  readonly #moves: Counter<'route'>;
+  readonly #doubts: Counter<'route' | 'kind'>;
   readonly #seconds: Histogram<'route' | 'kind'>;
 
   constructor(sources: MetricsSources) {
@@ -59,6 +62,18 @@ export class Metrics {
       labelNames: ['route', 'direction'],
       registers,
     });
+    this.#moves = new Counter({
+      name: name('held_moves_total'),
+      help: 'How often a held client was led to another pod, once its connection is over.',
+      labelNames: ['route'],
+      registers,
+    });
+    this.#doubts = new Counter({
+      name: name('held_messages_total'),
+      help: 'Messages of held clients that lost pods had taken and not answered, that may or may not have arrived, that were given to another pod again, that were never delivered.',
+      labelNames: ['route', 'kind'],
+      registers,
+    });
     this.#seconds = new Histogram({
       name: name('duration_seconds'),
       help: 'How long requests and WebSockets lasted.',
@@ -86,12 +101,21 @@ export class Metrics {
     if (kind === 'request') return;
     this.#messages.inc({ route: label, direction: 'to_pod' }, account.toPod.messages);
     this.#messages.inc({ route: label, direction: 'to_client' }, account.toClient.messages);
+    this.#heldFinished(label, account.held);
     this.#closes.inc({
       route: label,
       code: codeLabel(account.closeCode),
       by: account.closedBy ?? 'gateway',
       cause: account.cause ?? '',
     });
+  }
+
+  #heldFinished(route: string, held: Held | undefined): void {
+    if (!held) return;
+    this.#moves.inc({ route }, held.attempts - 1);
+    for (const kind of ['unanswered', 'unknown', 'resent', 'undelivered'] as const) {
+      this.#doubts.inc({ route, kind }, held[kind] ?? 0);
+    }
   }
 
   refused(error: string): void {

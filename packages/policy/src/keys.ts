@@ -268,6 +268,18 @@ export const HOLD: Section<HoldPolicy> = {
     unit: 'text',
     what: 'And those of its first 32 text messages that match this regular expression.',
   },
+  heldCodes: {
+    key: 'codes',
+    unit: 'text',
+    byDefault: '1001 1012 1013',
+    what: 'Close codes of a pod that do not reach the client, because another pod takes over.',
+  },
+  notice: {
+    key: 'notice',
+    unit: ['off', 'client', 'pod', 'both'],
+    byDefault: 'off',
+    what: 'Whom a text message tells that another pod has taken over.',
+  },
 };
 
 /** Limits of a route. What is read from a WebSocket's and a plain request's is not the same by default. */

@@ -132,6 +132,10 @@ export interface HoldPolicy {
   readonly replayCount: number;
   /** And those of its first 32 text messages that match this regular expression. */
   readonly replayMatch?: string;
+  /** Close codes of a pod that do not reach the client, as `1001 1012 1013`, which is the default. A connection that is lost is always held. */
+  readonly heldCodes: string;
+  /** Whom a text message tells that another pod has taken over. Default `off`. */
+  readonly notice: 'off' | 'client' | 'pod' | 'both';
 }
 
 /** Who pings, how often, and when a connection counts as dead. */

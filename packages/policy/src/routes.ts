@@ -90,6 +90,9 @@ function holdOf(reading: Reading, item: Branch, field: string): Route['hold'] {
   if (hold.replayMatch !== undefined && !isRegularExpression(hold.replayMatch)) {
     reading.problem(item.at, 'routes', `replayMatch is not a regular expression: ${hold.replayMatch}`);
   }
+  if (!/^\d{4}(?:[\s,]+\d{4})*$/.test(hold.heldCodes)) {
+    reading.problem(item.at, 'routes', `codes are not close codes such as 1001 1012: ${hold.heldCodes}`);
+  }
   return hold;
 }
 

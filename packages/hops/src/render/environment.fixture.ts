@@ -33,7 +33,7 @@ export function route(path: string, more: Partial<Route> = {}): Route {
     readMs: 3_600_000,
     sendMs: 60_000,
     carry: 'auto',
-    hold: { waitMs: 30_000, bufferBytes: 1_048_576, replayCount: 0 },
+    hold: { waitMs: 30_000, bufferBytes: 1_048_576, replayCount: 0, heldCodes: '1001 1012 1013', notice: 'off' },
     stickiness: NOT_STICKY,
     ...more,
   };

@@ -10,6 +10,8 @@ export interface PodListener {
   drain(afterMs: number, withinMs: number): void;
   /** It closes, with this frame. Not passed; nothing follows. */
   close(code: number, frame: Buffer): void;
+  /** Pings and pongs. Without such a listener they are passed. */
+  control?: ((opcode: number, payload: Buffer) => void) | undefined;
 }
 
 /**
@@ -82,6 +84,11 @@ export class PodStream {
           this.#pass(bytes, begin, at);
           this.#isOver = true;
           return this.#listener.close(closeCodeAt(bytes, payload, header.payloadBytes), bytes.subarray(at, end));
+        }
+        if (this.#listener.control) {
+          this.#pass(bytes, begin, at);
+          begin = end;
+          this.#listener.control(header.opcode, bytes.subarray(payload, end));
         }
       } else {
         const isFirst = !this.#isInMessage;

@@ -1,13 +1,13 @@
-import { agreementOf, backoffMs, CLOSE, decode, errors, isFault, type ErrorKind } from '@holdfast/protocol';
+import { agreementOf, CLOSE, decode, errors, isFault, type ErrorKind } from '@holdfast/protocol';
 import type { Side } from '../../account.js';
 import type { Carriage, Carrier, Exchange, Leave } from '../../exchange.js';
 import { IdleTimer, SendTimer } from '../../timers.js';
 import { answerOpened, answerOtherwise } from '../../websocket/answer.js';
-import { dial, type Opened } from '../../websocket/dial.js';
+import { dial, type Dialled, type Opened } from '../../websocket/dial.js';
 import { closeFrame, OPCODE, writeHeader } from '../../websocket/frame-header.js';
-import type { Pod } from '../../pool/index.js';
-import { Crowd } from '../crowd.js';
-import { maskedCloseFrame } from '../masked-close.js';
+import { Crowd, CrowdPlace } from '../crowd.js';
+import { maskedClose } from '../masked.js';
+import { Seeker } from '../seeker.js';
 import { ClientStream } from './client-stream.js';
 import { Upstream } from './upstream.js';
 
@@ -21,8 +21,6 @@ type Awaiting = 'first' | 'answer' | 'none' | 'closing';
 const MOVING: ReadonlySet<number> = new Set([1001, 1006, CLOSE.restart]);
 const MOVING_UNANSWERED: ReadonlySet<number> = new Set([...MOVING, CLOSE.internal, CLOSE.later]);
 
-/** Between attempts to find a pod. */
-const SEEK = { retryMinMs: 100, retryMaxMs: 2_000 };
 /** Pods that a session is led to in a row without any having answered. */
 const PODS_IN_VAIN_MAX = 6;
 /** Inside of which clients begin again when their pod was lost: they also learn by it that they were without one. */
@@ -41,7 +39,7 @@ export function createSoft(random: () => number = Math.random): Carrier {
 
 class Soft implements Carriage {
   readonly #exchange: Exchange;
-  readonly #crowd: Crowd;
+  readonly #place: CrowdPlace;
   readonly #random: () => number;
   readonly #abort = new AbortController();
   readonly #client: ClientStream;
@@ -59,23 +57,16 @@ class Soft implements Carriage {
   /** The next one, until a message of the pod of now is through. */
   #next: Upstream | undefined;
   readonly #all = new Set<Upstream>();
-  /** Pods that have failed this session since it was last attached. */
-  readonly #shunned = new Set<string>();
-  #isSeeking = false;
-  #seekTimer: unknown;
+  readonly #seeker: Seeker;
   #moveTimer: unknown;
-  /** The pod in whose crowd we are. */
-  #crowdAt: Pod | undefined;
   #podsInVain = 0;
-  /** Since when there is no pod. */
-  #podlessMs: number | undefined;
   #isOver = false;
   #idle: IdleTimer | undefined;
   #deadline: unknown;
 
   constructor(exchange: Exchange, crowd: Crowd, random: () => number) {
     this.#exchange = exchange;
-    this.#crowd = crowd;
+    this.#place = new CrowdPlace(crowd);
     this.#random = random;
     const { clock, limits, route, socket } = exchange;
     this.#client = new ClientStream(
@@ -87,6 +78,12 @@ class Soft implements Carriage {
       },
       limits.messageBytes,
     );
+    this.#seeker = new Seeker(exchange, {
+      random,
+      dial: (not) => this.#dial(not),
+      found: (open) => this.#found(open),
+      gaveUp: () => this.#close(CLOSE.later, errors.POD_NONE, 'gateway', ` retry=${RETRY_MS}`),
+    });
     this.#toClientStuck = new SendTimer(clock, route.sendMs, () => this.#destroy('client', errors.SLOW_WRITE));
     this.#toPodStuck = new SendTimer(clock, route.sendMs, () => this.#pod?.open.socket.destroy());
     socket.once('close', () => this.#clientClosed());
@@ -109,7 +106,7 @@ class Soft implements Carriage {
 
   async #begin(): Promise<void> {
     const exchange = this.#exchange;
-    const dialled = await this.#dial();
+    const dialled = await this.#dial(new Set());
     if (dialled.kind === 'refused') exchange.refuse(dialled.refusal);
     else if (dialled.kind === 'answered') answerOtherwise(exchange, dialled);
     else if (dialled.kind === 'opened') this.#opened(dialled);
@@ -117,10 +114,8 @@ class Soft implements Carriage {
   }
 
   /** Frames have to be readable, so no compression is offered. */
-  #dial(): ReturnType<typeof dial> {
+  #dial(not: ReadonlySet<string>): Promise<Dialled> {
     const { handshake } = this.#exchange;
-    const leaving = this.#pod?.open.pick.pod.id;
-    const not = leaving === undefined ? this.#shunned : [leaving, ...this.#shunned];
     return dial(this.#exchange, { asked: { ...handshake, extensions: [] }, signal: this.#abort.signal, not });
   }
 
@@ -135,7 +130,7 @@ class Soft implements Carriage {
     this.#pod = this.#upstream(open);
     this.#pod.stream.isPlain = !agreementOf(open.agreed.protocol).holdfast;
     this.#pod.start();
-    this.#crowdAs(open.pick.pod);
+    this.#place.moveTo(open.pick.pod);
     if (head.length > 0) this.#fromClient(head);
     client.resume();
   }
@@ -242,7 +237,7 @@ class Soft implements Carriage {
     if (this.#awaiting !== 'answer') return;
     this.#awaiting = 'none';
     this.#podsInVain = 0;
-    this.#shunned.clear();
+    this.#seeker.proved();
     this.#old?.dismiss();
     this.#old = undefined;
   }
@@ -255,7 +250,7 @@ class Soft implements Carriage {
 
   #podCloses(code: number, frame: Buffer, from: Upstream): void {
     const mayMove = this.#mayMove && (this.#awaiting === 'none' ? MOVING : MOVING_UNANSWERED).has(code);
-    from.write(maskedCloseFrame(code === 1005 ? CLOSE.normal : code));
+    from.write(maskedClose(code === 1005 ? CLOSE.normal : code));
     from.end();
     if (from !== this.#pod || mayMove || this.#awaiting === 'closing') return this.#podLost(from, code);
     const { socket, account } = this.#exchange;
@@ -274,18 +269,17 @@ class Soft implements Carriage {
     if (from === this.#old) this.#old = undefined;
     if (from === this.#next) {
       this.#next = undefined;
-      return this.#seek(0);
+      return this.#seeker.seek(0, this.#pod?.open.pick.pod.id);
     }
     if (from !== this.#pod || this.#awaiting === 'closing') return undefined;
     this.#toPodStuck.stop();
     this.#pod = undefined;
     if (!this.#mayMove || !from.stream.isBetween) return this.#close(CLOSE.restart, errors.POD_LOST, 'pod');
-    this.#shunned.add(pick.pod.id);
-    this.#podlessMs = this.#exchange.clock.now();
+    this.#seeker.lost(pick.pod.id);
     if (this.#next) return this.#switch();
     if (this.#awaiting !== 'first') this.#client.sift();
     this.#exchange.socket.resume();
-    return this.#seek(this.#random() * this.#spreadMs);
+    return this.#seeker.seek(this.#random() * this.#place.spreadMs);
   }
 
   /** Before its first frame it has said nothing that another pod could not hear as well. */
@@ -300,46 +294,16 @@ class Soft implements Carriage {
     const waitMs = afterMs + this.#random() * withinMs;
     this.#moveTimer = this.#exchange.clock.setTimeout(() => {
       this.#moveTimer = undefined;
-      this.#seek(0);
+      this.#seeker.seek(0, this.#pod?.open.pick.pod.id);
     }, waitMs);
   }
 
-  #seek(waitMs: number): void {
-    if (this.#isSeeking || this.#awaiting === 'closing') return;
-    this.#isSeeking = true;
-    this.#seekTimer = this.#exchange.clock.setTimeout(() => void this.#try(0), waitMs);
-  }
-
-  /** Dials until another pod is there: without one for a limited time, and as long as it takes while the one of now lives. */
-  async #try(failures: number): Promise<void> {
-    const { clock, route } = this.#exchange;
-    const dialled = await this.#dial();
-    if (dialled.kind === 'opened') {
-      this.#isSeeking = false;
-      if (this.#isFit(dialled)) return this.#found(dialled);
+  #found(open: Opened): void {
+    if (open.agreed.protocol !== this.#protocol) {
+      open.socket.destroy();
+      open.pick.closed();
       return this.#close(CLOSE.restart, errors.POD_PROTOCOL, 'gateway');
     }
-    if (dialled.kind === 'answered') {
-      dialled.response.destroy();
-      dialled.pick.closed();
-    }
-    if (this.#awaiting === 'closing') return;
-    if (this.#podlessMs !== undefined && clock.now() - this.#podlessMs >= route.hold.waitMs) {
-      return this.#close(CLOSE.later, errors.POD_NONE, 'gateway', ` retry=${RETRY_MS}`);
-    }
-    // There is no other: one that has failed before may be as good as new.
-    this.#shunned.clear();
-    this.#seekTimer = clock.setTimeout(() => void this.#try(failures + 1), backoffMs(failures, SEEK, this.#random));
-  }
-
-  #isFit(open: Opened): boolean {
-    if (open.agreed.protocol === this.#protocol && this.#awaiting !== 'closing') return true;
-    open.socket.destroy();
-    open.pick.closed();
-    return false;
-  }
-
-  #found(open: Opened): void {
     this.#next = this.#upstream(open);
     // A message that has gone out in part is let through first.
     if (!this.#pod || this.#pod.stream.isBetween) this.#switch();
@@ -358,9 +322,8 @@ class Soft implements Carriage {
       this.#exchange.socket.resume();
     }
     this.#pod = next;
-    this.#podlessMs = undefined;
     this.#podsInVain++;
-    this.#crowdAs(next.open.pick.pod);
+    this.#place.moveTo(next.open.pick.pod);
     if (this.#awaiting !== 'first') {
       // It has said its first frame while there was no pod to hear it.
       if (!this.#knowsAgain) return this.#close(CLOSE.restart, errors.POD_LOST, 'pod');
@@ -369,16 +332,6 @@ class Soft implements Carriage {
       this.#say(`again 0 ${wasLost ? AGAIN_WITHIN_MS : 0}\n`);
     }
     next.start();
-  }
-
-  get #spreadMs(): number {
-    return this.#crowdAt ? this.#crowd.spreadMs(this.#crowdAt) : 0;
-  }
-
-  #crowdAs(pod: Pod | undefined): void {
-    if (this.#crowdAt) this.#crowd.leave(this.#crowdAt);
-    if (pod) this.#crowd.enter(pod);
-    this.#crowdAt = pod;
   }
 
   #say(text: string): void {
@@ -408,7 +361,7 @@ class Soft implements Carriage {
     const { clock, limits, socket } = this.#exchange;
     this.#idle?.stop();
     clock.clearTimeout(this.#moveTimer);
-    clock.clearTimeout(this.#seekTimer);
+    this.#seeker.stop();
     this.#deadline = clock.setTimeout(() => {
       socket.destroy();
       for (const upstream of this.#all) upstream.destroy();
@@ -427,8 +380,8 @@ class Soft implements Carriage {
     if (this.#isOver || !socket.destroyed || this.#all.size > 0) return;
     this.#isOver = true;
     this.#awaiting = 'closing';
-    for (const timer of [this.#deadline, this.#moveTimer, this.#seekTimer]) clock.clearTimeout(timer);
-    this.#crowdAs(undefined);
+    for (const timer of [this.#deadline, this.#moveTimer]) clock.clearTimeout(timer);
+    this.#place.moveTo(undefined);
     this.#idle?.stop();
     this.#toClientStuck.stop();
     this.#toPodStuck.stop();

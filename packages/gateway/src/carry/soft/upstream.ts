@@ -1,5 +1,5 @@
 import { CLOSE } from '@holdfast/protocol';
-import { maskedCloseFrame } from '../masked-close.js';
+import { maskedClose } from '../masked.js';
 import type { Opened } from '../../websocket/dial.js';
 import { PodStream } from './pod-stream.js';
 
@@ -12,6 +12,8 @@ export interface UpstreamListener {
   lost(from: Upstream): void;
   /** It takes more. */
   drained(from: Upstream): void;
+  /** Pings and pongs; without it they are passed. */
+  control?(opcode: number, payload: Buffer, from: Upstream): void;
 }
 
 /** One pod's end of a session while the gateway holds it. */
@@ -33,23 +35,24 @@ export class Upstream {
       attached: () => listener.attached(this),
       drain: (afterMs, withinMs) => listener.drain(afterMs, withinMs, this),
       close: (code, frame) => listener.close(code, frame, this),
+      control: listener.control && ((opcode, payload) => listener.control?.(opcode, payload, this)),
     });
+    const lost = (): void => {
+      if (this.isOver) return;
+      this.isOver = true;
+      open.socket.destroy();
+      listener.lost(this);
+    };
+    open.socket.on('error', () => undefined);
+    open.socket.on('end', lost);
+    open.socket.once('close', lost);
   }
 
   /** Begins to read. */
   start(): void {
     const { socket, head } = this.open;
-    const lost = (): void => {
-      if (this.isOver) return;
-      this.isOver = true;
-      socket.destroy();
-      this.#listener.lost(this);
-    };
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     socket.on('drain', () => this.#listener.drained(this));
-    socket.on('error', () => undefined);
-    socket.on('end', lost);
-    socket.once('close', lost);
     if (head.length > 0) this.#read(head);
     socket.resume();
   }
@@ -70,7 +73,7 @@ export class Upstream {
 
   /** Another pod has the session. */
   dismiss(): void {
-    this.write(maskedCloseFrame(CLOSE.moved));
+    this.write(maskedClose(CLOSE.moved));
     this.end();
   }
 

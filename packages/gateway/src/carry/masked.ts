@@ -1,0 +1,16 @@
+import { OPCODE } from '../websocket/frame-header.js';
+
+/** A control frame as a client sends it. The mask is zero: there is nothing in it that somebody else has chosen. */
+export function maskedControl(opcode: number, payload: Buffer): Buffer {
+  const frame = Buffer.alloc(6 + payload.length);
+  frame[0] = 0x80 | opcode;
+  frame[1] = 0x80 | payload.length;
+  payload.copy(frame, 6);
+  return frame;
+}
+
+export function maskedClose(code: number): Buffer {
+  const payload = Buffer.alloc(2);
+  payload.writeUInt16BE(code);
+  return maskedControl(OPCODE.close, payload);
+}
