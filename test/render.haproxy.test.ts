@@ -3,8 +3,9 @@ import { freePort, until } from '@holdfast/testing';
 import { render } from '@holdfast/hops';
 import type { Environment } from '@holdfast/policy';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { COOKIE, environment, hop, policyOf, pods, route } from '../packages/hops/src/render/environment.fixture.js';
+import { environment, hop, policyOf, pods } from '../packages/hops/src/render/environment.fixture.js';
 import { Backend, type Heard } from './backends.fixture.js';
+import { carriesTraffic, from, TRAFFIC_ROUTES } from './traffic.fixture.js';
 import { backendOf, handshake } from './handshake.fixture.js';
 import { worked } from '../packages/hops/src/render/worked.fixture.js';
 import { certificate, directoryOf, Proxy, verdictOf } from './proxies.fixture.js';
@@ -30,8 +31,6 @@ async function started(given: Partial<Environment>): Promise<{ proxy: Proxy; por
   return { port, proxy: await Proxy.haproxy(directoryOf(filesOf(env)), port) };
 }
 
-const from = (address: string): Record<string, string> => ({ 'x-forwarded-for': address });
-
 function logOf(proxy: Proxy): Record<string, unknown>[] {
   const lines = proxy.process.stdout.kept.filter((line) => line.includes('{"time"'));
   return lines.map((line) => JSON.parse(line.slice(line.indexOf('{'))) as Record<string, unknown>);
@@ -48,14 +47,7 @@ describe('a rendered haproxy.cfg', () => {
     ({ proxy, port } = await started({
       pods: pods(...backends.map((backend) => backend.port)),
       gateway: trusting,
-      routes: [
-        route('/ws'),
-        route('/by-address', { stickiness: { by: 'ip' } }),
-        route('/by-header', { stickiness: { by: 'header', header: 'X-User-Id' } }),
-        route('/by-session', { stickiness: { by: 'session' } }),
-        route('/by-cookie', { stickiness: COOKIE }),
-        route('/api', { kind: 'rest', readMs: 5000 }),
-      ],
+      routes: TRAFFIC_ROUTES,
     }));
     url = `ws://127.0.0.1:${port}`;
   });
@@ -65,52 +57,13 @@ describe('a rendered haproxy.cfg', () => {
     for (const backend of backends) await backend[Symbol.asyncDispose]();
   });
 
-  it('upgrades, carries messages both ways, and tells the pod who the client is', async () => {
-    const shaken = await handshake(`${url}/ws/deep?x=1`, from('203.0.113.7'));
-    if (!shaken.socket) throw new Error(`refused: ${shaken.status}`);
-    expect(shaken.heard.url).toBe('/ws/deep?x=1');
-    expect(shaken.heard.headers).toMatchObject({
-      'x-forwarded-for': '203.0.113.7',
-      'x-real-ip': '203.0.113.7',
-      upgrade: 'websocket',
-    });
-    const echoed = once(shaken.socket, 'message');
-    shaken.socket.send('x'.repeat(100_000));
-    expect(String((await echoed)[0])).toHaveLength(100_000);
-    shaken.socket.close();
-  });
+  carriesTraffic(() => ({ url, backends }));
 
   it('carries REST beside it, and no path that only begins alike', async () => {
     const response = await fetch(`http://127.0.0.1:${port}/api/things`, { headers: from('203.0.113.8') });
     const heard = (await response.json()) as Heard;
     expect(heard).toMatchObject({ url: '/api/things', headers: { 'x-forwarded-for': '203.0.113.8' } });
     expect((await fetch(`http://127.0.0.1:${port}/apis`)).status).toBe(404);
-  });
-
-  it('keeps a client on its pod by address, and spreads addresses over all', async () => {
-    const ofOne = await Promise.all(
-      Array.from({ length: 8 }, () => backendOf(`${url}/by-address`, from('198.51.100.9'))),
-    );
-    expect(new Set(ofOne).size).toBe(1);
-    const ofMany = await Promise.all(
-      Array.from({ length: 30 }, (_, i) => backendOf(`${url}/by-address`, from(`10.${i}.1.1`))),
-    );
-    expect(new Set(ofMany).size).toBe(3);
-  });
-
-  it('keeps a client on its pod by a header, whatever its address, and spreads values over all', async () => {
-    const own = (user: string, i: number): Record<string, string> => ({ 'x-user-id': user, ...from(`10.0.${i}.1`) });
-    const ofOne = await Promise.all(Array.from({ length: 8 }, (_, i) => backendOf(`${url}/by-header`, own('ada', i))));
-    expect(new Set(ofOne).size).toBe(1);
-    const ofMany = await Promise.all(
-      Array.from({ length: 30 }, (_, i) => backendOf(`${url}/by-header`, own(`user-${i}`, 1))),
-    );
-    expect(new Set(ofMany).size).toBe(3);
-  });
-
-  it('keeps a session on its pod by the parameter with which its client resumes', async () => {
-    const ofOne = await Promise.all(Array.from({ length: 8 }, () => backendOf(`${url}/by-session?hf=s-1`)));
-    expect(new Set(ofOne).size).toBe(1);
   });
 
   it('gives a cookie with all its attributes, and keeps who has it on the pod of the first handshake', async () => {
@@ -153,17 +106,6 @@ describe('a rendered haproxy.cfg', () => {
     expect(entry['upstream']).toMatch(/^pod-[123]$/);
     expect(entry['duration_ms']).toBeTypeOf('number');
     expect(JSON.stringify(logOf(proxy))).not.toContain('secret');
-  });
-
-  it('sends the clients of a pod that died to another, and back when it is there again', async () => {
-    const who = { 'x-user-id': 'grace' };
-    const home = await backendOf(`${url}/by-header`, who);
-    const dead = backends.find(({ name }) => name === home);
-    await dead?.kill();
-    const away = await Promise.all(Array.from({ length: 6 }, () => backendOf(`${url}/by-header`, who)));
-    expect(away).not.toContain(home);
-    await dead?.listen();
-    await until(async () => (await backendOf(`${url}/by-header`, who)) === home, { timeoutMs: 20_000, everyMs: 300 });
   });
 
   it('gives no new connection to a pod that is not ready, and leaves those that it has', async () => {

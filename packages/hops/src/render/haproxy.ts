@@ -122,7 +122,7 @@ function frontend(env: Environment, notes: Notes): Block {
     'declare capture request len 32',
     'http-request capture req.hdr(host) id 0',
     'http-request capture req.hdr(upgrade) id 1',
-    '# How it ended: "cD" is a client that fell silent, "sD" a pod, "SD" a pod that went, "D-" a reload. The path comes without its query.',
+    '# How it ended: "cD" and "sD" are silence, "CD" is a client that went, "SD" a pod that did. The path comes without its query.',
     'http-request set-var(txn.path) path',
     `log-format '${LOG_FORMAT.replace('%[path,', '%[var(txn.path),')}'`,
     '',
