@@ -211,6 +211,17 @@ describe('pods that fail', () => {
   });
 });
 
+describe('a rest of many days', () => {
+  it('does not make the timer of the pool fire at once, again and again', () => {
+    const failTimeoutMs = 30 * 86_400_000;
+    const pool = poolOf([pod(1), pod(2)], { failTimeoutMs, outliers: false });
+    fail(pool, 1, 3);
+    expect(clock.pending).toBe(1);
+    clock.advance(failTimeoutMs);
+    expect(pool.report()[0]?.state).toBe('ready');
+  });
+});
+
 describe('close', () => {
   it('leaves no timer and tells nobody any more, while what is open ends as it would', () => {
     const alone = new VirtualClock();
@@ -268,14 +279,22 @@ describe('pods that do much worse than the others', () => {
 
 describe('checks', () => {
   it('let a pod take connections only once one has passed, at its full share if it was there from the beginning', () => {
-    const pool = poolOf([pod(1)], { slowStartMs: 5_000 });
+    const pool = poolOf([pod(1), pod(3)], { slowStartMs: 5_000 });
     pool.awaitChecks();
-    expect([pool.choose({}), pool.report()[0]?.state]).toEqual([undefined, 'checking']);
     pool.checked('127.0.0.1:1', 'up');
     expect(pool.report()[0]?.state).toBe('ready');
-    pool.found([pod(1), pod(2)]);
+    pool.found([pod(1), pod(2), pod(3)]);
+    expect(new Set(ports(pool, 6))).toEqual(new Set([1]));
     pool.checked('127.0.0.1:2', 'up');
-    expect(pool.report()[1]?.state).toBe('warming');
+    expect(pool.report().find(({ port }) => port === 2)?.state).toBe('warming');
+  });
+
+  it('do not keep anybody waiting while no pod has been asked yet', () => {
+    const pool = poolOf([pod(1), pod(2)]);
+    pool.awaitChecks();
+    expect([new Set(ports(pool, 4)), pool.isReady]).toEqual([new Set([1, 2]), false]);
+    for (const port of [1, 2]) pool.checked(`127.0.0.1:${port}`, 'down');
+    expect(pool.choose({})).toBeUndefined();
   });
 
   it('take a pod out, but not the connections that it has', () => {

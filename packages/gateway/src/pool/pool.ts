@@ -72,7 +72,9 @@ export class Pool {
     const nowMs = this.#clock.now();
     const members = [...this.#members.values()].filter(({ id }) => exclude?.has(id) !== true);
     const taking = members.filter(({ state }) => POD_STATES[state].takes);
-    const tiers = [taking.filter(({ backup }) => !backup), taking.filter(({ backup }) => backup)];
+    // A pod that no check has asked yet is better than none: so a gateway that has just started turns nobody away.
+    const unasked = members.filter(({ state }) => state === 'checking');
+    const tiers = [taking.filter(({ backup }) => !backup), taking.filter(({ backup }) => backup), unasked];
     for (const tier of tiers) {
       for (const member of tier) member.setShare(nowMs);
       for (const member of orderOf(tier, affinity)) if (member.admits(nowMs)) return this.#lease(member);
@@ -108,7 +110,10 @@ export class Pool {
     return this.#change(id, (member) => member.undrain(by));
   }
 
-  /** From now on no pod takes connections before {@link checked} has been told that it is up. What is known of a pod stays known. */
+  /**
+   * From now on a pod takes connections before {@link checked} has been told that it is up only if no other does. What is known of a pod
+   * stays known.
+   */
   awaitChecks(): void {
     this.#areChecked = true;
     for (const member of this.#members.values()) {
@@ -226,7 +231,8 @@ export class Pool {
     if (this.#isClosed || nextMs === this.#timerMs) return;
     this.#clock.clearTimeout(this.#timer);
     this.#timerMs = nextMs;
-    if (nextMs < Infinity) this.#timer = this.#clock.setTimeout(() => this.#judgeAll(), nextMs - nowMs);
+    if (nextMs < Infinity)
+      this.#timer = this.#clock.setTimeout(() => this.#judgeAll(), Math.min(nextMs - nowMs, TIMER_MS_MAX));
   }
 
   /** Pods are compared a window after the first failure, so that a pool in which nothing fails has no timer. */
@@ -255,6 +261,9 @@ export class Pool {
     for (const member of this.#members.values()) this.#judge(member);
   }
 }
+
+/** What is further off is looked at again then: a longer timer of Node fires at once. */
+const TIMER_MS_MAX = 2_147_483_647;
 
 /** A pod that is back under another address is another one: what was known of the old one says nothing of it. */
 const isSame = (member: Member, found: FoundPod | undefined): boolean =>
