@@ -185,12 +185,18 @@ describe('manifestProblems', () => {
   };
   const problems = (manifest: Partial<Manifest>, references: string[] = []) => {
     const complete = { name: '@holdfast/client', version: '1', exports: {}, ...manifest };
-    const pkg = { folder: 'client', manifest: complete, references, files: ['src/index.ts', 'src/testing/index.ts'] };
+    const pkg = {
+      folder: 'client',
+      manifest: complete,
+      references,
+      files: ['src/index.ts', 'src/testing/index.ts', 'schema.json'],
+    };
     return manifestProblems(pkg, [protocol, pkg]);
   };
 
   it('accepts entries that mirror the tree', () => {
-    const exports = { '.': entry('index'), './testing': entry('testing/index'), './package.json': './package.json' };
+    const data = { './schema.json': './schema.json', './package.json': './package.json' };
+    const exports = { '.': entry('index'), './testing': entry('testing/index'), ...data };
     expect(problems({ exports })).toEqual([]);
   });
 
@@ -207,6 +213,8 @@ describe('manifestProblems', () => {
     ['another name than the file', { './tools': entry('testing/index') }],
     ['conditions in another order', { '.': Object.fromEntries(Object.entries(entry('index')).reverse()) }],
     ['no source', { '.': './dist/index.js' }],
+    ['data that does not exist', { './data.json': './data.json' }],
+    ['data under another name', { './schema.json': './src/schema.json' }],
   ])('refuses an entry with %s', (_, exports: Manifest['exports']) => {
     expect(problems({ exports })).toHaveLength(1);
   });

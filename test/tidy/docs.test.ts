@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import * as protocol from '@holdfast/protocol';
 import { decode, encode, FRAME_RULES, isFault, mayCarry, type Phase, type Sender } from '@holdfast/protocol';
 import { describe, expect, it } from 'vitest';
+import * as explain from '../../packages/cli/src/explain/topics.js';
 import { documents, protocolParts, withParts } from '../../scripts/docs.mjs';
 import { root } from './tree.js';
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 describe('the documentation', () => {
-  it.each([...documents(protocol, read)])('says in %s what the code says', (path, text) => {
+  it.each([...documents(protocol, explain, read)])('says in %s what the code says', (path, text) => {
     expect(read(path), 'run node scripts/generate-docs.mjs').toBe(text);
   });
 
@@ -22,7 +23,7 @@ describe('the documentation', () => {
   });
 
   it('cannot lose a generated part unnoticed', () => {
-    const parts = protocolParts(protocol);
+    const parts = protocolParts(protocol, explain.closeTable());
     expect(() => withParts(read('PROTOCOL.md').replace('<!-- generated: frames -->', ''), parts)).toThrow('frames');
   });
 

@@ -27,7 +27,11 @@ export function manifestProblems(pkg: PackageFolder, everyPackage: PackageFolder
 /** Each entry is one source file, seen through three conditions; where browsers need another, it is one more. */
 function exportProblems({ manifest, files }: PackageFolder): string[] {
   return Object.entries(manifest.exports).flatMap(([entry, target]) => {
-    if (entry === './package.json') return target === entry ? [] : [`exports ${entry} as something else`];
+    // Data, such as a schema, is exported as it is.
+    if (entry.endsWith('.json')) {
+      const isThere = entry === './package.json' || files.includes(entry.slice('./'.length));
+      return target === entry && isThere ? [] : [`exports ${entry} as something else`];
+    }
     const source = typeof target === 'object' ? target['holdfast-source'] : undefined;
     const stem = /^\.\/src\/(.+)\.ts$/.exec(source ?? '')?.[1];
     if (stem === undefined) return [`exports ${entry} without a source in src`];

@@ -2,6 +2,9 @@ import { Command, CommanderError } from 'commander';
 import { HoldfastError } from '@holdfast/store';
 import { addApply, addDiff, addRollback, addVerify } from './cluster-command.js';
 import { describeFailure } from './failure.js';
+import { addCheck, type CheckOptions } from './check-command.js';
+import { addEnv, type EnvOptions } from './env-command.js';
+import { addExplain, type ExplainOptions } from './explain-command.js';
 import { addGateway, type GatewayCommandOptions } from './gateway-command.js';
 import type { ClusterOptions } from './kubectl/actions.js';
 import { addRender, type RenderOptions } from './render-command.js';
@@ -26,6 +29,9 @@ interface OptionsOf {
   readonly diff: ClusterOptions;
   readonly verify: ClusterOptions;
   readonly rollback: ClusterOptions;
+  readonly check: CheckOptions;
+  readonly env: EnvOptions;
+  readonly explain: ExplainOptions;
 }
 
 /** Loaded only when it is asked for: `--help` need not wait for a database. */
@@ -39,6 +45,9 @@ const actions: Actions = {
   diff: async (options, output) => (await import('./kubectl/actions.js')).diff(options, output),
   verify: async (options, output) => (await import('./kubectl/actions.js')).verifyCluster(options, output),
   rollback: async (options, output) => (await import('./kubectl/actions.js')).rollback(options, output),
+  check: async (options, output) => (await import('./policy/check.js')).check(options, output),
+  env: async (options, output) => (await import('./policy/env.js')).env(options, output),
+  explain: async (options, output) => (await import('./explain/explain.js')).explain(options, output),
 };
 
 /** How each command is added to the program, in the order of `--help`. */
@@ -52,6 +61,9 @@ const commands: {
   diff: addDiff,
   verify: addVerify,
   rollback: addRollback,
+  check: addCheck,
+  env: addEnv,
+  explain: addExplain,
 };
 
 const streams: Output = {

@@ -22,7 +22,7 @@ export interface LoadOptions {
 /** A policy, and where each value of each of its environments came from; or all that is wrong with it. */
 export type Loaded =
   | { readonly policy: Policy; readonly sources: ReadonlyMap<string, Sources>; readonly problems?: undefined }
-  | { readonly policy?: undefined; readonly problems: readonly Problem[] };
+  | { readonly policy?: undefined; readonly sources?: undefined; readonly problems: readonly Problem[] };
 
 /** Reads a policy from the text of its file. Never throws for what the text says. */
 export function parse(text: string, options: LoadOptions = {}): Loaded {

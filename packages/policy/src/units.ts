@@ -56,3 +56,20 @@ export function formatSize(bytes: number): string {
   const unit = units.find((name) => bytes > 0 && Number.isInteger(bytes / BYTES_PER[name]));
   return unit === undefined ? `${bytes}B` : `${bytes / BYTES_PER[unit]}${unit}B`;
 }
+
+/** For people, to about three figures: 96,500 ms are `96.5s`, 3,598,500 `60m`. */
+export function speakDuration(ms: number): string {
+  if (!Number.isFinite(ms)) return ms > 0 ? 'unlimited' : '-unlimited';
+  const exact = formatDuration(Math.abs(ms));
+  if (exact.length <= 4) return `${ms < 0 ? '-' : ''}${exact}`;
+  const size = Math.abs(ms);
+  const [unit, per] = (
+    [
+      ['ms', 1, 1_000],
+      ['s', 1_000, 120_000],
+      ['m', 60_000, 7_200_000],
+      ['h', 3_600_000, 172_800_000],
+    ] as const
+  ).find(([, , below]) => size < below) ?? ['d', 86_400_000];
+  return `${Math.round((ms / per) * 10) / 10}${unit}`;
+}

@@ -60,7 +60,7 @@ function deadVerdicts({ environment: { keepalive }, rttMs }: Context): Verdict[]
       rule: DEAD.id,
       level: marginMs > 0 ? 'ok' : 'error',
       hop: 'client',
-      clock: `${key} of ${who}`,
+      clock: key,
       limitMs: keepalive[dead],
       limitFrom: 'policy',
       what: `ping of ${who}`,

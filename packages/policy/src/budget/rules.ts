@@ -157,7 +157,7 @@ const cohort: ClockRule = {
     const { drain } = environment;
     const isMoved = drain.maxAgeMs !== undefined;
     if (clock.covers === undefined) {
-      const message = `${clock.title}: clients see ${clock.clientSees}; sessions resume, plain clients must reconnect`;
+      const message = `clients see ${clock.clientSees}; sessions resume, plain clients must reconnect`;
       return { level: 'info', what: 'nothing stops it', oursMs: undefined, message };
     }
     const what = clock.covers === 'drain' ? 'the drain' : 'preStop and the drain';
