@@ -129,10 +129,23 @@ describe('the limits of a rendered nginx.conf', () => {
     for (const { socket } of open) socket?.terminate();
   });
 
-  it('refuse more new connections than a second and its burst may have', async () => {
+  it('slow a storm of new connections down to the rate, and refuse nobody', async () => {
+    await using backend = await Backend.start('a');
+    const limits = { ...environment().limits, acceptsPerSecond: 5 };
+    const { proxy, port } = await started({ pods: pods(backend.port), limits });
+    await using _ = proxy;
+    const startedMs = performance.now();
+    const all = await Promise.all(Array.from({ length: 15 }, () => handshake(`ws://127.0.0.1:${port}/ws`)));
+    expect(new Set(all.map(({ status }) => status))).toEqual(new Set([101]));
+    expect(performance.now() - startedMs).toBeGreaterThan(1000);
+    for (const { socket } of all) socket?.terminate();
+  });
+
+  it('refuse with 429 who would wait longer than clients do', async () => {
     await using backend = await Backend.start('a');
     const limits = { ...environment().limits, acceptsPerSecond: 2 };
-    const { proxy, port } = await started({ pods: pods(backend.port), limits });
+    const connect = { ...environment().connect, connectMs: 1000 };
+    const { proxy, port } = await started({ pods: pods(backend.port), limits, connect });
     await using _ = proxy;
     const all = await Promise.all(Array.from({ length: 12 }, () => handshake(`ws://127.0.0.1:${port}/ws`)));
     const statuses = all.map(({ status }) => status);

@@ -260,7 +260,10 @@ function backend(env: Environment, route: Route, notes: Notes): Block {
           `timeout tunnel ${route.readMs}ms`,
           `silence of both directions, ${formatDuration(route.readMs)}: a byte of either starts it anew`,
         )
-      : because(`timeout server ${route.readMs}ms`, `silence of the pod, ${formatDuration(route.readMs)}`),
+      : [
+          because(`timeout server ${route.readMs}ms`, `silence of the pod, ${formatDuration(route.readMs)}`),
+          because(`timeout tunnel ${route.readMs}ms`, 'an upgrade that comes here has no longer than a request'),
+        ],
     `timeout connect ${route.connectMs}ms`,
     checkLines(env),
     serverLines(env, route.stickiness, route.port.port),

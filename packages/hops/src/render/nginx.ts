@@ -283,14 +283,17 @@ function timeoutLines(route: Route): Line[] {
   ];
 }
 
+/** A storm of reconnects is slowed down to the rate, and refused only where a client would have given up before its turn. */
 function limitLines(env: Environment): Line[] {
   const id = identifier(env.service.name);
   const accepts = acceptsOf(env);
+  const burst = Math.ceil((accepts * env.connect.connectMs) / 1000);
+  const waiting = `a second of reconnects at once, then at the rate; nobody waits longer than ${formatDuration(env.connect.connectMs)}`;
   return [
     ...(knowsAddress(env)
       ? [because(`limit_conn ${id}_address ${env.limits.connectionsPerAddress};`, 'limits.connectionsPerAddress')]
       : []),
-    because(`limit_req zone=${id}_accepts burst=${accepts} nodelay;`, 'a second of reconnects at once, then the rate'),
+    because(`limit_req zone=${id}_accepts burst=${burst} delay=${Math.min(accepts, burst)};`, waiting),
   ];
 }
 
