@@ -59,6 +59,7 @@ export class SimPod {
       executionMs: 60_000,
       maxPendingBytes: MAX_PENDING_BYTES,
       leaseMs: LEASE_MS,
+      cleanupMs: 1,
       listener: {
         opened: (...args) => this.application.opened(...args),
         handlerFailed: (error) => {

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { run } from './program.js';
 import type { ServeOptions } from './serve-command.js';
@@ -66,6 +67,29 @@ describe('holdfast serve', () => {
       json: false,
       quiet: false,
     });
+  });
+
+  it('takes from a policy what no flag says, and tells the server the rest', async () => {
+    const file = fileURLToPath(new URL('../../../examples/policies/chat-platform.yaml', import.meta.url));
+    const { code, asked } = await tried('serve', MODULE, '-f', file, '--drain-rate', '50');
+    expect(code).toBe(0);
+    expect(asked).toMatchObject({
+      drainPropagation: 5_000,
+      drainRate: 50,
+      drainDeadline: 30_000,
+      stopDeadline: 25_000,
+      policy: { path: file, environment: 'production', server: { policy: { pingMs: 2_000 }, closeMs: 10_000 } },
+    });
+  });
+
+  it.each([
+    [['-f', '/nowhere.yaml'], /HF_POLICY: [^]*there is no such file/],
+    [['--env', 'prod'], /HF_OPTION: .*no --file/],
+  ])('refuses a policy that is not there: %j', async (flags, told) => {
+    const { code, error, asked } = await tried('serve', MODULE, ...flags);
+    expect(code).toBe(2);
+    expect(error).toMatch(told);
+    expect(asked).toBeUndefined();
   });
 
   it('takes what the flags say, the last one where a flag is repeated', async () => {

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { PolicyOptions } from '@holdfast/server';
 import { errors, HoldfastError } from '@holdfast/store';
 import { type Command, Option } from 'commander';
 import { wrongOption } from './failure.js';
@@ -42,6 +43,19 @@ export interface ServeOptions {
   readonly stopDeadline: number;
   readonly json: boolean;
   readonly quiet: boolean;
+  /** The policy that numbers are taken from, and the environment in it that is asked for. */
+  readonly file: string | undefined;
+  readonly env: string | undefined;
+  /** What the policy says of the server; filled in when it has been read. */
+  readonly policy?: ServedPolicy;
+}
+
+export interface ServedPolicy {
+  readonly path: string;
+  readonly environment: string;
+  /** Why this environment. */
+  readonly because: string;
+  readonly server: PolicyOptions;
 }
 
 const EXAMPLES = `
@@ -62,6 +76,7 @@ Examples
   $ holdfast serve app.mjs
   $ holdfast serve app.mjs --workers 3 --port 8080 --store lmdb:./data
   $ holdfast serve app.mjs --workers 2 --store redis://user:password@redis.example.com:6379
+  $ holdfast serve app.mjs -f holdfast.yaml --env prod
   $ holdfast serve app.mjs --workers auto --host 0.0.0.0 --json --drain-propagation 5s
 `;
 
@@ -78,10 +93,17 @@ export function addServe(program: Command, serve: (options: ServeOptions) => Pro
     command.optionsGroup(`${group}:`);
     for (const option of options) command.addOption(option);
   }
-  command.action((module: string, flags: Flags) => serve(serveOptions(module, flags)));
+  command.action(async (module: string, flags: Flags) => {
+    const options = serveOptions(module, flags);
+    const isTyped = (flag: keyof ServeOptions): boolean => command.getOptionValueSource(flag) === 'cli';
+    const { file } = options;
+    await serve(
+      file === undefined ? options : await (await import('./serve/policy.js')).withPolicy(options, file, isTyped),
+    );
+  });
 }
 
-type Flags = Omit<ServeOptions, 'module' | 'modulePath'>;
+type Flags = Omit<ServeOptions, 'module' | 'modulePath' | 'policy'>;
 
 function groups(): [string, Option[]][] {
   return [
@@ -156,6 +178,16 @@ function groups(): [string, Option[]][] {
       ],
     ],
     [
+      'Policy',
+      [
+        option(
+          '-f, --file <path>',
+          'holdfast.yaml: keepalive, limits and drain, where no flag says otherwise (default: none)',
+        ),
+        option('-e, --env <name>', 'the environment in it (default: the one that is detected)'),
+      ],
+    ],
+    [
       'Output',
       [
         new Option('--json', 'log one JSON object a line').default(false, 'lines for people'),
@@ -188,6 +220,9 @@ function option(flags: string, description: string, byDefault?: string, parse?: 
 /** Judges what only shows when the flags are seen together. */
 function serveOptions(module: string, flags: Flags): ServeOptions {
   const modulePath = resolve(module);
+  if (flags.env !== undefined && flags.file === undefined) {
+    throw new HoldfastError(errors.OPTION, '--env is an environment of a policy, and there is no --file');
+  }
   if (!existsSync(modulePath)) throw new HoldfastError(errors.MODULE, `there is no ${module}`);
   if (flags.store.kind === 'memory' && flags.workers > 1) {
     throw new HoldfastError(

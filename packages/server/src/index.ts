@@ -18,6 +18,7 @@ export type { Done } from './committer.js';
 export type { SendData } from './content.js';
 export type { DrainOptions, DrainReport } from './drain.js';
 export type { DrainRequests } from './drain-requests.js';
+export { optionsFromPolicy, type PolicyOptions } from './from-policy.js';
 export type { HealthReport } from './health.js';
 export { DEFAULT_KEEPALIVE, type KeepaliveOptions } from './keepalive.js';
 export type { ServerOptions } from './options.js';

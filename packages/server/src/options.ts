@@ -35,6 +35,8 @@ export interface ServerOptions extends Omit<WsServerOptions, 'WebSocket'> {
   executionMs?: number;
   /** How long sessions stay with a pod that is not heard of, in milliseconds. Default 10,000. */
   leaseMs?: number;
+  /** How often sessions that are past their life are cleaned up, in milliseconds. Default: three times in each lease. */
+  cleanupMs?: number;
   /** Bound on what waits for the store, in bytes; `send` and `publish` throw HF_BACKLOG beyond it. Default 64 MiB. */
   maxPendingBytes?: number;
   /** Planned rotation: `maxAgeMs` of connections, `ageJitter`, `movesPerSecond`; see `RotationOptions`. Default: none. */
@@ -60,6 +62,7 @@ export interface SessionOptions {
   readonly writeMs: number;
   readonly executionMs: number;
   readonly leaseMs: number;
+  readonly cleanupMs: number;
   readonly maxPendingBytes: number;
   readonly rotation: RotationOptions | undefined;
   readonly clock: Clock;
@@ -77,6 +80,8 @@ export function sessionOptions(options: ServerOptions): SessionOptions {
     writeMs: options.writeMs ?? 10_000,
     executionMs: options.executionMs ?? 300_000,
     leaseMs: options.leaseMs ?? 10_000,
+    // Shorter than a lease is whenever the lease is renewed.
+    cleanupMs: options.cleanupMs ?? 1,
     maxPendingBytes: options.maxPendingBytes ?? 67_108_864,
   };
   const admission = { ...DEFAULT_ADMISSION, ...options.admission };

@@ -27,6 +27,7 @@ export interface PodOptions {
   readonly maxPendingBytes: number;
   /** How long the sessions of this pod stay its own when nothing is heard of it. */
   readonly leaseMs: number;
+  readonly cleanupMs: number;
   readonly listener: PodListener;
 }
 
@@ -66,17 +67,30 @@ export class Pod implements PodContext {
   /** Topics and who follows them here, with or without a session. */
   readonly hub: TopicHub;
   readonly #leaseMs: number;
+  readonly #cleanupMs: number;
   readonly #listener: PodListener;
   readonly #tail: Tail;
   readonly #touched = new Set<PodSession>();
   readonly #troubles = new Set<'commit' | 'lease'>();
   #renewing: Promise<void>;
   #leaseTimer: unknown;
+  /** Monotonic: a wall clock that goes back must not put it off. */
+  #cleanupDueMs = 0;
   #saveTimer: unknown;
   #retiring = false;
   #stopped: Promise<void> | undefined;
 
-  constructor({ store, clock, machine, writeMs, executionMs, maxPendingBytes, leaseMs, listener }: PodOptions) {
+  constructor({
+    store,
+    clock,
+    machine,
+    writeMs,
+    executionMs,
+    maxPendingBytes,
+    leaseMs,
+    cleanupMs,
+    listener,
+  }: PodOptions) {
     this.name = machine.pod;
     this.store = store;
     this.clock = clock;
@@ -84,6 +98,7 @@ export class Pod implements PodContext {
     this.writeMs = writeMs;
     this.executionMs = executionMs;
     this.#leaseMs = leaseMs;
+    this.#cleanupMs = cleanupMs;
     this.#listener = listener;
     this.deadlines = new Deadlines(clock);
     this.committer = new Committer({
@@ -312,7 +327,11 @@ export class Pod implements PodContext {
   }
 
   async #expire(nowMs: number): Promise<number> {
+    const monotonicMs = this.clock.monotonicMs();
+    if (monotonicMs < this.#cleanupDueMs) return 0;
     const expired = await this.store.expire(nowMs, SWEEP_LIMIT);
+    // A full sweep has left some behind.
+    if (expired.length < SWEEP_LIMIT) this.#cleanupDueMs = monotonicMs + this.#cleanupMs;
     for (const id of expired) this.sessions.get(id)?.fenced();
     return expired.length;
   }

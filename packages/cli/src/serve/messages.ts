@@ -1,4 +1,4 @@
-import type { DrainOptions, DrainReport } from '@holdfast/server';
+import type { DrainOptions, DrainReport, PolicyOptions } from '@holdfast/server';
 import type { StoreChoice } from '../values.js';
 
 /** The variable with the token of `POST /drain`: a secret, which a command line would show to everybody on the machine. */
@@ -19,6 +19,8 @@ export interface WorkerSettings {
   readonly drainRequests: boolean;
   readonly maxAge: number | undefined;
   readonly ageJitter: number;
+  /** What a policy says of the server, where there is one. */
+  readonly server: PolicyOptions | undefined;
   readonly json: boolean;
   readonly quiet: boolean;
 }

@@ -32,7 +32,18 @@ export async function serve(options: ServeOptions): Promise<number> {
     return 1;
   }
   const url = `http://${urlHost(host)}:${port}/`;
-  const shared = { modulePath, workers, host, path, store, allowOrigin, drainRequests, maxAge, ageJitter };
+  const shared = {
+    modulePath,
+    workers,
+    host,
+    path,
+    store,
+    allowOrigin,
+    drainRequests,
+    maxAge,
+    ageJitter,
+    server: options.policy?.server,
+  };
   const settings = { ...shared, json, quiet, port, url };
 
   // Round robin is what lets a worker stop listening while its connections go on, and no client be refused.
@@ -48,6 +59,10 @@ export async function serve(options: ServeOptions): Promise<number> {
     listening: () => {
       const what = `${options.module} with ${workers} worker${workers === 1 ? '' : 's'} on ${storeName(options)}`;
       log.info('listening', `${url} serves ${what}`, { url, workers, pid: process.pid });
+      if (options.policy) {
+        const { path: file, environment, because } = options.policy;
+        log.info('policy', `as ${file} says of ${environment}, because ${because}`, { file, environment, because });
+      }
       if (store.kind === 'memory') {
         log.warn('store.memory', 'sessions are in memory: they end with their worker, also when it is restarted');
       }

@@ -39,6 +39,7 @@ class Worker {
     this.#store = store;
     const allowedOrigins = allowOrigin?.includes('*') ? '*' : allowOrigin;
     this.#wss = new WebSocketServer({
+      ...settings.server,
       noServer: true,
       store,
       pod,
