@@ -109,3 +109,18 @@ export function connectionsInAll(env: Environment): number {
   const pods = Math.max(env.pods.length, env.rollout.autoscale?.max ?? env.rollout.replicas, 1);
   return env.limits.connections * pods;
 }
+
+/**
+ * How long what a reload leaves behind may live on, and whose number that is: until every connection has moved by itself, where the
+ * policy rotates them; else as long as a drain.
+ */
+export function lingering(
+  { drain }: Environment,
+  givenMs: number | undefined,
+  givenFrom: string,
+): { readonly afterMs: number; readonly from: string } {
+  if (givenMs !== undefined) return { afterMs: givenMs, from: givenFrom };
+  const { maxAgeMs, deadlineMs } = drain;
+  if (maxAgeMs === undefined || maxAgeMs < deadlineMs) return { afterMs: deadlineMs, from: 'drain.deadline' };
+  return { afterMs: maxAgeMs, from: 'drain.maxAge: by then every connection has moved by itself' };
+}

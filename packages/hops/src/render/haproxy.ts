@@ -11,6 +11,7 @@ import {
   connectionsInAll,
   hasProxyProtocol,
   hopOf,
+  lingering,
   proxiesBefore,
   serviceHost,
   SESSION_PARAMETER,
@@ -45,12 +46,14 @@ function globals(env: Environment): Block {
       'limits.connections of every pod; each takes two of the files that may be open',
     ),
     '# A reload starts a new process; the old one lives until its last tunnel ends, or until this.',
-    because(
-      `hard-stop-after ${formatDuration(clockOf(hopOf(env, 'haproxy'), 'hardStop') ?? env.drain.deadlineMs)}`,
-      'drain.deadline',
-    ),
+    haproxyStop(env),
     ...(env.tls ? ['ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets'] : []),
   );
+}
+
+function haproxyStop(env: Environment): Line {
+  const { afterMs, from } = lingering(env, clockOf(hopOf(env, 'haproxy'), 'hardStop'), 'the clock hardStop of the hop');
+  return because(`hard-stop-after ${formatDuration(afterMs)}`, from);
 }
 
 function defaults(env: Environment): Block {

@@ -1,5 +1,14 @@
 import { type Environment, type Route, type Stickiness, formatDuration } from '@holdfast/policy';
-import { clockOf, connectionsInAll, hasProxyProtocol, hopOf, isOn, groupBy, proxiesBefore } from './chain.js';
+import {
+  clockOf,
+  connectionsInAll,
+  hasProxyProtocol,
+  hopOf,
+  lingering,
+  isOn,
+  groupBy,
+  proxiesBefore,
+} from './chain.js';
 import { because, block, type Line, nginxText } from './conf.js';
 import { errorPages, ERROR_PAGE } from './nginx-errors.js';
 import { upstreamOf, upstreamsOf } from './nginx-upstream.js';
@@ -23,16 +32,14 @@ export const nginx: Target = {
 /** What belongs to the whole of nginx. Whoever has an nginx.conf takes the numbers from here, and the other file as it is. */
 function mainLines(env: Environment): Line[] {
   const connections = connectionsInAll(env) * 2 + SPARE_CONNECTIONS;
+  const { afterMs, from } = lingering(env, clockOf(hopOf(env, 'nginx'), 'shutdown'), 'the clock shutdown of the hop');
   return [
     'worker_processes auto;',
     because(`worker_rlimit_nofile ${connections + SPARE_CONNECTIONS};`, 'a connection is a file'),
     '',
     '# A reload leaves the old workers with the connections that they have. Without this they stay for as long as one of those does;',
     '# with it, all that is left is cut at this time after the reload, busy or not, with no close frame and no TLS close_notify.',
-    because(
-      `worker_shutdown_timeout ${seconds(clockOf(hopOf(env, 'nginx'), 'shutdown') ?? env.drain.deadlineMs)}s;`,
-      'drain.deadline',
-    ),
+    because(`worker_shutdown_timeout ${seconds(afterMs)}s;`, from),
     '',
     '# At the level "error" the end of an idle WebSocket is not logged: nginx reports it as info.',
     'error_log /var/log/nginx/error.log info;',
