@@ -60,7 +60,7 @@ export const HOP_KINDS = {
   conntrack: { clocks: ['idle'], options: none },
   nat: { clocks: ['idle'], options: none },
   'gateway-api': { clocks: ['request'], options: gateway },
-  'holdfast-gateway': { clocks: ['read', 'send', 'connect'], options: none },
+  'holdfast-gateway': { clocks: ['read', 'send', 'connect'], options: { image: 'text' } },
 } as const satisfies Readonly<Record<string, HopWords>>;
 
 export type HopKind = keyof typeof HOP_KINDS;

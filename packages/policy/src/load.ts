@@ -55,6 +55,7 @@ export function parse(text: string, options: LoadOptions = {}): Loaded {
     policy: {
       path: file,
       name: policyName,
+      text,
       environments: new Map(Array.from(made, ([name, { environment }]) => [name, environment])),
     },
     sources: new Map(Array.from(made, ([name, { sources }]) => [name, sources])),

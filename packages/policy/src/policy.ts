@@ -8,6 +8,8 @@ export interface Policy {
   /** Name of the whole, for labels: at most 63 of `a-z0-9-`. */
   readonly name: string;
   readonly environments: ReadonlyMap<string, Environment>;
+  /** The file as it is written, for what takes the policy elsewhere; absent if it was never in a file. */
+  readonly text?: string;
 }
 
 /** The names of the presets, from the most permissive. */

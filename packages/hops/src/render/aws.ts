@@ -1,5 +1,5 @@
 import { type Environment, type HopUse, type Stickiness, formatDuration } from '@holdfast/policy';
-import { clockOf, groupBy, hopOf, isOn, optionOf, ownLabels, stickinessInWords } from './chain.js';
+import { clockOf, groupBy, hopOf, isOn, optionOf, ownLabels, stickinessInWords, frontService } from './chain.js';
 import { type Notes, type Target, unsupported } from './target.js';
 import { mostSpecificFirst, seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
@@ -100,7 +100,7 @@ function albRules(env: Environment): Yaml {
         .map((route) => ({
           path: route.path,
           pathType: route.match === 'exact' ? 'Exact' : 'Prefix',
-          backend: { service: { name: env.service.name, port: { number: route.port.port } } },
+          backend: { service: { name: frontService(env), port: { number: route.port.port } } },
         })),
     },
   }));

@@ -101,8 +101,12 @@ export const ownLabels = (env: Environment, target: string): Record<string, stri
 export const secretOf = (env: Environment, host: string): string =>
   env.tls?.secrets.get(host) ?? `${env.service.name}-${host.replaceAll('.', '-')}`;
 
-/** DNS name of the Service inside of the cluster. */
-export const serviceHost = (env: Environment): string => `${env.service.name}.${env.namespace}.svc.cluster.local`;
+/** The Service that stands before the pods for those in front of them: that of the gateway, where there is one. */
+export const frontService = ({ service, hops }: Environment): string =>
+  hops.some(({ kind }) => kind === 'holdfast-gateway') ? `${service.name}-gateway` : service.name;
+
+/** DNS name of that Service inside of the cluster. */
+export const serviceHost = (env: Environment): string => `${frontService(env)}.${env.namespace}.svc.cluster.local`;
 
 /** Connections that all pods may hold together, which a proxy before them must be able to carry. */
 export function connectionsInAll(env: Environment): number {

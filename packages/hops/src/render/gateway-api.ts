@@ -1,5 +1,15 @@
 import { type Environment, type Route, formatDuration } from '@holdfast/policy';
-import { groupBy, hopOf, hasVersion, optionOf, ownLabels, restOf, stickinessInWords, websocketsOf } from './chain.js';
+import {
+  groupBy,
+  hopOf,
+  hasVersion,
+  optionOf,
+  ownLabels,
+  restOf,
+  stickinessInWords,
+  websocketsOf,
+  frontService,
+} from './chain.js';
 import { envoyGatewayPolicies } from './gateway-envoy.js';
 import { gatewayHop, gatewayName, type Implementation, type RouteGroup } from './gateway-implementation.js';
 import { gkePolicies } from './gateway-gke.js';
@@ -64,7 +74,7 @@ function httpRoute(env: Environment, group: RouteGroup, by: Implementation | und
         matches: [{ path: { type: route.match === 'exact' ? 'Exact' : 'PathPrefix', value: route.path } }],
         timeouts: timeouts(route, by),
         sessionPersistence: persistence(env, route, by, notes),
-        backendRefs: [{ name: env.service.name, port: route.port.port }],
+        backendRefs: [{ name: frontService(env), port: route.port.port }],
       })),
     },
   };

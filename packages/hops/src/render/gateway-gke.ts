@@ -1,5 +1,5 @@
 import { type Environment, type Stickiness, formatDuration } from '@holdfast/policy';
-import { hopOf, ownLabels } from './chain.js';
+import { hopOf, ownLabels, frontService } from './chain.js';
 import type { Implementation, RouteGroup } from './gateway-implementation.js';
 import { type Notes, unsupported } from './target.js';
 import { seconds } from './units.js';
@@ -51,7 +51,7 @@ function backendPolicy(env: Environment, groups: readonly RouteGroup[], notes: N
         },
         sessionAffinity: affinity(env.stickiness, notes),
       },
-      targetRef: { group: '', kind: 'Service', name: env.service.name },
+      targetRef: { group: '', kind: 'Service', name: frontService(env) },
     },
   };
 }
@@ -79,6 +79,6 @@ const healthCheckPolicy = (env: Environment): Yaml => ({
         httpHealthCheck: { port: env.service.port.targetPort, requestPath: env.health.readyPath },
       },
     },
-    targetRef: { group: '', kind: 'Service', name: env.service.name },
+    targetRef: { group: '', kind: 'Service', name: frontService(env) },
   },
 });

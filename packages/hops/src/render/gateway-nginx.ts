@@ -1,5 +1,5 @@
 import { type Environment, formatDuration } from '@holdfast/policy';
-import { ownLabels } from './chain.js';
+import { ownLabels, frontService } from './chain.js';
 import type { Implementation } from './gateway-implementation.js';
 import { seconds } from './units.js';
 import { noted, type Yaml } from './yaml.js';
@@ -45,7 +45,7 @@ const upstreamSettings = (env: Environment): Yaml => ({
   kind: 'UpstreamSettingsPolicy',
   metadata: { name: env.service.name, namespace: env.namespace, labels: ownLabels(env, 'gateway-api') },
   spec: {
-    targetRefs: [{ group: 'core', kind: 'Service', name: env.service.name }],
+    targetRefs: [{ group: 'core', kind: 'Service', name: frontService(env) }],
     loadBalancingMethod:
       env.stickiness.by === 'ip' ? noted('ip_hash', 'a /24 goes to one pod') : 'random two least_conn',
   },

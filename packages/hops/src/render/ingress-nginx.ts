@@ -1,5 +1,6 @@
 import { type CookiePolicy, type Environment, type Route, type Stickiness, formatDuration } from '@holdfast/policy';
 import {
+  frontService,
   groupBy,
   hopOf,
   optionOf,
@@ -78,7 +79,7 @@ function ingress(env: Environment, name: string, routes: readonly Route[]): Yaml
 const path = (env: Environment, route: Route): Yaml => ({
   path: route.path,
   pathType: route.match === 'exact' ? 'Exact' : 'Prefix',
-  backend: { service: { name: env.service.name, port: { number: route.port.port } } },
+  backend: { service: { name: frontService(env), port: { number: route.port.port } } },
 });
 
 /** Numbers are strings without a unit: the controller drops `3600s` silently and uses its default of 60. */

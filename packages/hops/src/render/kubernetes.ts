@@ -1,5 +1,6 @@
 import { type Environment, type ServicePort, formatDuration } from '@holdfast/policy';
 import { hopOf, ownLabels } from './chain.js';
+import { gatewayFile } from './kubernetes-gateway.js';
 import { type Notes, type Target, unsupported } from './target.js';
 import { seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
@@ -27,12 +28,13 @@ const LIVENESS_FAILURES = 6;
 
 export const kubernetes: Target = {
   summary: 'Deployment, Service, disruption budget and autoscaler',
-  fits: (env) => hopOf(env, ...IN_KUBERNETES) !== undefined,
-  render(env, notes) {
+  fits: (env) => hopOf(env, ...IN_KUBERNETES) !== undefined || env.gateway.discovery.from === 'kubernetes',
+  render(env, notes, policy) {
     const { autoscale } = env.rollout;
     const parts = [deployment(env, notes), service(env), disruptionBudget(env)];
     if (autoscale) parts.push(autoscaler(env, autoscale));
-    return [{ path: `${env.service.name}.yaml`, text: yaml(...parts) }];
+    const own = { path: `${env.service.name}.yaml`, text: yaml(...parts) };
+    return hopOf(env, 'holdfast-gateway') ? [own, gatewayFile(env, policy, notes)] : [own];
   },
 };
 

@@ -63,7 +63,7 @@ export function render(policy: Policy, env: Environment, names: readonly TargetN
   checkWords(env);
   return [...new Set(names)].map((name) => {
     const notes = new Notes();
-    const bodies = TARGETS[name].render(withPossibleConnects(env, notes), notes);
+    const bodies = TARGETS[name].render(withPossibleConnects(env, notes), notes, policy);
     const heading = headingOf(policy, env, name, notes.all);
     return {
       target: name,

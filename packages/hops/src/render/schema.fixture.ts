@@ -14,6 +14,10 @@ const MODELS: Readonly<Record<string, readonly [module: string, load: () => Mode
   'apps/v1': ['kubernetes-models/apps/v1', () => require('kubernetes-models/apps/v1') as Models],
   'autoscaling/v2': ['kubernetes-models/autoscaling/v2', () => require('kubernetes-models/autoscaling/v2') as Models],
   'policy/v1': ['kubernetes-models/policy/v1', () => require('kubernetes-models/policy/v1') as Models],
+  'rbac.authorization.k8s.io/v1': [
+    'kubernetes-models/rbac.authorization.k8s.io/v1',
+    () => require('kubernetes-models/rbac.authorization.k8s.io/v1') as Models,
+  ],
   'networking.k8s.io/v1': [
     'kubernetes-models/networking.k8s.io/v1',
     () => require('kubernetes-models/networking.k8s.io/v1') as Models,

@@ -1,5 +1,5 @@
 import { errors, HoldfastError } from '@holdfast/protocol';
-import type { Environment } from '@holdfast/policy';
+import type { Environment, Policy } from '@holdfast/policy';
 
 /** The programs and platforms that a policy is rendered for, in the order in which they are rendered. */
 export const TARGET_NAMES = [
@@ -28,7 +28,7 @@ export interface Target {
   /** Whether an environment has a place for it, so that it is rendered without being asked for. */
   fits(env: Environment): boolean;
   /** @throws HoldfastError `HF_RENDER` when the policy wants what the target cannot do. */
-  render(env: Environment, notes: Notes): readonly Body[];
+  render(env: Environment, notes: Notes, policy: Policy): readonly Body[];
 }
 
 /** What a person must know about a rendering: what is done elsewhere, and what the target leaves to others. */
