@@ -1,17 +1,27 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import * as hops from '@holdfast/hops';
 import * as protocol from '@holdfast/protocol';
 import { decode, encode, FRAME_RULES, isFault, mayCarry, type Phase, type Sender } from '@holdfast/protocol';
 import { describe, expect, it } from 'vitest';
 import * as explain from '../../packages/cli/src/explain/topics.js';
 import { documents, protocolParts, withParts } from '../../scripts/docs.mjs';
+import { withExamples } from '../../scripts/rule-docs.mjs';
 import { root } from './tree.js';
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 describe('the documentation', () => {
-  it.each([...documents(protocol, explain, read)])('says in %s what the code says', (path, text) => {
+  const examples = hops.readExamples(hops.disk, join(root, 'packages/hops/src/lint/fixtures'));
+  const pages = withExamples(documents(protocol, explain, read), hops, examples);
+
+  it.each([...pages])('says in %s what the code says', (path, text) => {
     expect(read(path), 'run node scripts/generate-docs.mjs').toBe(text);
+  });
+
+  it('has no page of a rule that is gone', () => {
+    const written = readdirSync(join(root, 'docs/rules')).map((name) => `docs/rules/${name}`);
+    expect(written.filter((path) => !pages.has(path))).toEqual([]);
   });
 
   it('names every error and every close code, and no other', () => {

@@ -8,6 +8,7 @@ import { addExplain, type ExplainOptions } from './explain-command.js';
 import { addGateway, type GatewayCommandOptions } from './gateway-command.js';
 import type { ClusterOptions } from './kubectl/actions.js';
 import { addRender, type RenderOptions } from './render-command.js';
+import { addLint, type LintFlags } from './lint-command.js';
 import { addServe, type ServeOptions } from './serve-command.js';
 import { version } from './version.js';
 
@@ -32,6 +33,7 @@ interface OptionsOf {
   readonly check: CheckOptions;
   readonly env: EnvOptions;
   readonly explain: ExplainOptions;
+  readonly lint: LintFlags;
 }
 
 /** Loaded only when it is asked for: `--help` need not wait for a database. */
@@ -48,6 +50,7 @@ const actions: Actions = {
   check: async (options, output) => (await import('./policy/check.js')).check(options, output),
   env: async (options, output) => (await import('./policy/env.js')).env(options, output),
   explain: async (options, output) => (await import('./explain/explain.js')).explain(options, output),
+  lint: async (flags, output) => (await import('./lint.js')).runLint(flags, output),
 };
 
 /** How each command is added to the program, in the order of `--help`. */
@@ -64,6 +67,7 @@ const commands: {
   check: addCheck,
   env: addEnv,
   explain: addExplain,
+  lint: addLint,
 };
 
 const streams: Output = {

@@ -246,6 +246,12 @@ export const POD_COUNT = caller(
   'Split them over several gateways; the others are not used.',
 );
 
+export const WRITE = caller(
+  'HF_WRITE',
+  'A file cannot be written.',
+  'Give a path that this user may write, and run the command again.',
+);
+
 // The stores' own.
 export const SESSION_EXISTS = caller('HF_SESSION_EXISTS', 'A session with this id exists.', 'Draw ids at random.');
 export const STORE_CLOSED = caller('HF_STORE_CLOSED', 'The store has been closed.', 'Open it again.');

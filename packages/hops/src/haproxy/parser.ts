@@ -136,7 +136,28 @@ function wordAt(text: string, start: number): { text: string; end: number; isOpe
 
 /** The lines of one keyword in a section, given by one word or several (`option httpclose`). */
 export function linesIn(section: HaproxySection, ...keyword: readonly string[]): HaproxyLine[] {
-  return section.lines.filter(({ words }) => keyword.every((text, index) => words[index]?.text === text));
+  const [first = '', ...rest] = keyword;
+  const lines = byKeyword(section).get(first) ?? [];
+  return rest.length === 0
+    ? lines
+    : lines.filter(({ words }) => rest.every((text, index) => words[index + 1]?.text === text));
+}
+
+const indexes = new WeakMap<HaproxySection, Map<string, HaproxyLine[]>>();
+
+function byKeyword(section: HaproxySection): Map<string, HaproxyLine[]> {
+  let index = indexes.get(section);
+  if (index === undefined) {
+    index = new Map();
+    for (const line of section.lines) {
+      const keyword = line.words[0]?.text ?? '';
+      const same = index.get(keyword);
+      if (same) same.push(line);
+      else index.set(keyword, [line]);
+    }
+    indexes.set(section, index);
+  }
+  return index;
 }
 
 /** The last line of a keyword in a section, or else in its defaults, and theirs. */
@@ -154,11 +175,9 @@ export function effectiveLine(section: HaproxySection, ...keyword: readonly stri
 export function effectiveOption(section: HaproxySection, name: string): HaproxyLine | undefined {
   let level: HaproxySection | undefined = section;
   while (level) {
-    const lines = level.lines.filter(({ words }) =>
-      [0, 1].some((at) => words[at]?.text === 'option' && words[at + 1]?.text === name),
-    );
-    const last = lines.at(-1);
-    if (last) return last.words[0]?.text === 'option' ? last : undefined;
+    const on = linesIn(level, 'option', name).at(-1);
+    const off = linesIn(level, 'no', 'option', name).at(-1);
+    if (on || off) return on && (off?.start ?? -1) < on.start ? on : undefined;
     level = level.defaults;
   }
   return undefined;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../files.js';
 import { Source } from '../source.js';
+import { given } from './collect.js';
 import { linter } from './dialect.js';
 import { lint, type LintReport } from './engine.js';
 import type { Rule } from './rule.js';
@@ -30,7 +31,7 @@ const test = linter<Source>({
 
 function run(text: string, path = 'a.test'): LintReport {
   const source = new Source(path, text);
-  return lint([source], { linters: [test], context: { environments: [], files: memoryFiles({}) } }, new Set([source]));
+  return lint(given(source), { linters: [test], context: { environments: [], files: memoryFiles({}) } });
 }
 const ids = ({ findings }: LintReport): string[] => findings.map(({ rule: id, line }) => `${id}:${line}`);
 
@@ -69,7 +70,7 @@ describe('lint', () => {
   it('leaves out rules that are not wanted', () => {
     const source = new Source('a.test', 'bad # holdfast-ignore');
     const context = { environments: [], files: memoryFiles({}) };
-    expect(ids(lint([source], { linters: [test], context, only: ['LINT001'] }))).toEqual(['LINT001:1']);
-    expect(ids(lint([source], { linters: [test], context, except: ['LINT001'] }))).toEqual(['TEST001:1']);
+    expect(ids(lint(given(source), { linters: [test], context, only: ['LINT001'] }))).toEqual(['LINT001:1']);
+    expect(ids(lint(given(source), { linters: [test], context, except: ['LINT001'] }))).toEqual(['TEST001:1']);
   });
 });

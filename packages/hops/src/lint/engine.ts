@@ -1,4 +1,5 @@
 import type { Source } from '../source.js';
+import type { Collected } from './collect.js';
 import type { LintContext } from './context.js';
 import type { Found, Linted, Linter, ReadProblem } from './dialect.js';
 import { BAD_IGNORE, ENGINE_RULES, SYNTAX, UNREADABLE } from './engine-rules.js';
@@ -32,11 +33,10 @@ export interface Repair {
   readonly edits: readonly Edit[];
 }
 
-/** Lints texts. What no dialect recognises is told as LINT002 where `mustBeKnown` has it: a file that was named, not found in a directory. */
+/** Lints texts. One that was named and that no dialect recognises is told as LINT002. */
 export function lint(
-  sources: readonly Source[],
+  { sources, named, problems }: Collected,
   { linters, context, only, except = [] }: LintOptions,
-  mustBeKnown: ReadonlySet<Source> = new Set(),
 ): LintReport {
   const isWanted = ({ id }: RuleFacts): boolean => (only?.includes(id) ?? true) && !except.includes(id);
   const known = new Set<Source>();
@@ -48,16 +48,17 @@ export function lint(
   const read = uniqueByPath([...known, ...results.flatMap((result) => result.sources)]);
   const ids = new Set([...ENGINE_RULES, ...linters.flatMap((each) => each.rules)].map(({ id }) => id));
   const ignores = new Map(read.map((source) => [source.path, ignoresOf(source)]));
+  const silenced = new Set([...ignores].flatMap(([path, own]) => own.flatMap((ignore) => silencedBy(path, ignore))));
 
-  const strangers = sources.filter((source) => mustBeKnown.has(source) && !known.has(source));
+  const strangers = sources.filter((source) => named.has(source) && !known.has(source));
   const found: Found[] = [
     ...results.flatMap((result) => result.found),
-    ...results.flatMap((result) => result.problems).map(asFound),
+    ...[...problems, ...results.flatMap((result) => result.problems)].map(asFound),
     ...strangers.map((source) => asFound({ kind: 'unreadable', source, offset: 0, message: NOT_KNOWN })),
     ...read.flatMap((source) => (ignores.get(source.path) ?? []).flatMap((ignore) => badIgnore(source, ignore, ids))),
   ].filter(({ rule }) => isWanted(rule));
 
-  const kept = found.filter(({ rule, problem }) => !isIgnored(rule, problem.at, ignores));
+  const kept = found.filter(({ rule, problem }) => !silenced.has(keyOf(rule.id, problem.at)));
   const repairs = sorted(unique(kept.map(repairOf)));
   return {
     findings: repairs.map(({ finding }) => finding),
@@ -86,15 +87,12 @@ function badIgnore(source: Source, { offset, rules, reason }: Ignore, ids: Reado
   return message === undefined ? [] : [{ rule: BAD_IGNORE, problem: { at: { source, offset }, message } }];
 }
 
-function isIgnored(
-  { id }: RuleFacts,
-  { source, offset }: Place,
-  ignores: ReadonlyMap<string, readonly Ignore[]>,
-): boolean {
-  const own = ignores.get(source.path);
-  if (own === undefined || own.length === 0) return false;
-  const { line } = source.position(offset);
-  return own.some((ignore) => ignore.reason !== '' && ignore.rules.includes(id) && ignore.lines.includes(line));
+function keyOf(rule: string, { source, offset }: Place): string {
+  return `${rule} ${source.position(offset).line} ${source.path}`;
+}
+
+function silencedBy(path: string, { rules, reason, lines }: Ignore): string[] {
+  return reason === '' ? [] : rules.flatMap((rule) => lines.map((line) => `${rule} ${line} ${path}`));
 }
 
 function repairOf({ rule, problem }: Found): Repair {

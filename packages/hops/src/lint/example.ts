@@ -1,11 +1,16 @@
 import { posix } from 'node:path';
+import { describeProblem, type Environment, parse } from '@holdfast/policy';
 import { type Files, memoryFiles } from '../files.js';
 import { Source } from '../source.js';
+import { given } from './collect.js';
 import { parseVersion } from './context.js';
 import { lint, type LintReport } from './engine.js';
 import { LINTERS } from './linters.js';
 
-/** A configuration that shows a rule: one file, or a directory of them. Its first line may be `# holdfast lint --nginx-version V`. */
+/**
+ * A configuration that shows a rule: one file, or a directory of them. Its first line may be
+ * `# holdfast lint --nginx-version V`; a `holdfast.yaml` in a directory is the policy.
+ */
 export interface Example {
   /** `NGX001-fires.conf`, `NGX032-fires`: the rule, whether it fires, and perhaps a word on what is special. */
   readonly name: string;
@@ -41,16 +46,27 @@ function textAt(files: Files, path: string): string {
   throw new Error(`${path}: ${file.unreadable}`);
 }
 
-/** What lint says to an example. */
-export function lintExample({ texts }: Example): LintReport {
-  const sources = Object.entries(texts).map(([path, text]) => new Source(path, text));
+/** What lint says to an example, with the policy that lies in its directory if there is one. */
+export function lintExample({ name, texts }: Example): LintReport {
+  const policyPath = posix.join(name, 'holdfast.yaml');
+  const sources = Object.entries(texts)
+    .filter(([path]) => path !== policyPath)
+    .map(([path, text]) => new Source(path, text));
   const version = sources
     .map(({ text }) => /^# holdfast lint --nginx-version (\S+)/.exec(text)?.[1])
     .find((found) => found);
   const context = {
-    environments: [],
+    environments: environmentsOf(policyPath, texts[policyPath]),
+    policyPath: 'holdfast.yaml',
     files: memoryFiles(texts),
     nginxVersion: version ? parseVersion(version) : undefined,
   };
-  return lint(sources, { linters: LINTERS, context }, new Set(sources));
+  return lint(given(...sources), { linters: LINTERS, context });
+}
+
+function environmentsOf(path: string, text: string | undefined): Environment[] {
+  if (text === undefined) return [];
+  const { policy, problems } = parse(text, { path, variables: {} });
+  if (policy === undefined) throw new Error(problems.map(describeProblem).join('\n'));
+  return [...policy.environments.values()];
 }

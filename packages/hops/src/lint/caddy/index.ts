@@ -3,6 +3,7 @@ import type { Source } from '../../source.js';
 import { type LintContext, webSocketPaths } from '../context.js';
 import { type Dialect, linter, type Linter } from '../dialect.js';
 import { insertBehind } from '../edits.js';
+import { groupBy, memo } from '../memo.js';
 import { looksLikeWebSocket } from '../paths.js';
 import type { Rule } from '../rule.js';
 
@@ -58,22 +59,34 @@ function isMeant(proxy: CaddyLine, site: CaddyLine, context: LintContext): boole
     paths.some((path) => path.startsWith(pattern.replace(/\*+$/, '').replace(/(?<=.)\/$/, '')));
   return matchers.some((matcher) => {
     if (matcher.startsWith('/')) return covers(matcher);
-    const definitions = [...walkCaddy([site])].filter(({ words }) => words[0] === matcher);
-    const words = [...walkCaddy(definitions)].flatMap((line) => line.words).slice(1);
-    return words.some((word) => /websocket|upgrade/i.test(word) || (word.startsWith('/') && covers(word)));
+    return (definitions(site).get(matcher) ?? []).some(
+      (word) => /websocket|upgrade/i.test(word) || (word.startsWith('/') && covers(word)),
+    );
   });
 }
 
-/** In the block itself, or in a snippet that it imports. */
-function hasDelay(proxy: CaddyLine, { lines }: Caddyfile): boolean {
-  const inside = [...(proxy.block ?? [])];
-  for (const { words } of proxy.block ?? []) {
-    if (words[0] === 'import')
-      inside.push(
-        ...lines.filter((line) => line.words[0] === `(${words[1] ?? ''})`).flatMap((line) => line.block ?? []),
-      );
+/** The words by which the named matchers of a site are defined. */
+const definitions = memo((site: CaddyLine) => {
+  const found = new Map<string, string[]>();
+  for (const line of walkCaddy([site])) {
+    const [name = '', ...words] = line.words;
+    if (name.startsWith('@'))
+      found.set(name, [...words, ...[...walkCaddy(line.block ?? [])].flatMap((each) => each.words)]);
   }
-  return inside.some(({ words }) => words[0] === 'stream_close_delay' && !/^0[a-z]*$/.test(words[1] ?? '0'));
+  return found;
+});
+
+const snippets = memo((file: Caddyfile) => groupBy(file.lines, ({ words }) => words[0] ?? ''));
+
+const setsDelay = memo((line: CaddyLine): boolean =>
+  (line.block ?? []).some(({ words }) => words[0] === 'stream_close_delay' && !/^0[a-z]*$/.test(words[1] ?? '0')),
+);
+
+/** In the block itself, or in a snippet that it imports. */
+function hasDelay(proxy: CaddyLine, file: Caddyfile): boolean {
+  const imports = (proxy.block ?? []).filter(({ words }) => words[0] === 'import');
+  const imported = imports.flatMap(({ words }) => snippets(file).get(`(${words[1] ?? ''})`) ?? []);
+  return [proxy, ...imported].some((each) => setsDelay(each));
 }
 
 function isCaddyfile({ path, text }: Source): boolean {

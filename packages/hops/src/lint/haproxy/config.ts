@@ -33,14 +33,19 @@ export function unitOf(config: HaproxyConfig, context: LintContext): HaproxyUnit
   const { sections } = config;
   const frontends = sections.filter(({ kind }) => kind === 'frontend' || kind === 'listen');
   const leads = frontends.map((section) => ({ section, ...leadsTo(section, paths) }));
+  const leadsBy = new Map<string, HaproxySection[]>();
+  for (const { section, all } of leads) {
+    for (const name of new Set(all)) leadsBy.set(name, [...(leadsBy.get(name) ?? []), section]);
+  }
+  const shows = new Set(leads.filter((lead) => lead.shows).map((lead) => lead.section));
   const named = new Set(leads.flatMap(({ webSockets }) => webSockets));
   const webSockets: WebSocketBackend[] = [];
   for (const section of sections) {
     if (section.kind !== 'backend' && section.kind !== 'listen') continue;
     if (effectiveLine(section, 'mode')?.words[1]?.text === 'tcp') continue;
-    const isOwn = section.kind === 'listen' && leads.some((lead) => lead.section === section && lead.shows);
+    const isOwn = section.kind === 'listen' && shows.has(section);
     if (!isOwn && !named.has(section.name) && !showsItself(section)) continue;
-    const from = leads.filter(({ all }) => all.includes(section.name)).map((lead) => lead.section);
+    const from = leadsBy.get(section.name) ?? [];
     webSockets.push({ section, frontends: section.kind === 'listen' ? [section] : from });
   }
   return { config, global: sections.find(({ kind }) => kind === 'global'), webSockets };

@@ -89,7 +89,7 @@ export const noClientFin: Rule<HaproxyUnit> = {
         (each) => !effectiveLine(each, 'timeout', 'client-fin'),
       );
       if (!lacks) continue;
-      const isAllowed = section.kind === 'listen' || !section.lines.includes(tunnel);
+      const isAllowed = section.kind === 'listen' || linesIn(section, 'timeout', 'tunnel').length === 0;
       yield {
         at: placeOf(tunnel),
         message: `half-closed connections stay for ${tunnel.words[2]?.text ?? ''}: there is no timeout client-fin`,

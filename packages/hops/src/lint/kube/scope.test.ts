@@ -1,13 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../files.js';
 import { Source } from '../../source.js';
+import { given } from '../collect.js';
 import { linter } from '../dialect.js';
 import { lint } from '../engine.js';
 import { kubernetes } from './dialect.js';
 
 const lintAll = (texts: Readonly<Record<string, string>>) => {
   const sources = Object.entries(texts).map(([path, text]) => new Source(path, text));
-  return lint(sources, { linters: [linter(kubernetes)], context: { environments: [], files: memoryFiles({}) } });
+  return lint(given(...sources), {
+    linters: [linter(kubernetes)],
+    context: { environments: [], files: memoryFiles({}) },
+  });
 };
 const rulesIn = (...texts: string[]): string[] =>
   lintAll(Object.fromEntries(texts.map((text, i) => [`${i}.yaml`, text]))).findings.map(({ rule }) => rule);

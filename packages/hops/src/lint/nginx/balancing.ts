@@ -2,6 +2,7 @@ import { effective, own } from '../../nginx/effective.js';
 import type { Node } from '../../nginx/tree.js';
 import { isAtLeast, type LintContext } from '../context.js';
 import { insertBehind, remove } from '../edits.js';
+import { memo } from '../memo.js';
 import type { Problem, Rule } from '../rule.js';
 import { type NginxConfig, placeOf, type ProxyLocation, type Upstream } from './config.js';
 
@@ -37,13 +38,17 @@ const FRONT_HEADERS =
   /\$\{?http_(?:x_forwarded_(?:for|proto|host)|x_real_ip|cf_connecting_ip|true_client_ip|forwarded)\b/;
 
 function showsFront({ node }: ProxyLocation): boolean {
-  const lines = effective(node, 'proxy_set_header');
-  return lines.some(({ directive }) => FRONT_HEADERS.test(directive.args[1] ?? '')) || listensForProxy(node);
+  const headers = effective(node, 'proxy_set_header')[0]?.parent;
+  const listens = effective(node, 'listen')[0]?.parent;
+  return (headers !== undefined && forwards(headers)) || (listens !== undefined && listensForProxy(listens));
 }
 
-function listensForProxy(node: Node): boolean {
-  return effective(node, 'listen').some(({ directive }) => directive.args.includes('proxy_protocol'));
-}
+const forwards = memo((level: Node) =>
+  own(level, 'proxy_set_header').some(({ directive }) => FRONT_HEADERS.test(directive.args[1] ?? '')),
+);
+const listensForProxy = memo((level: Node) =>
+  own(level, 'listen').some(({ directive }) => directive.args.includes('proxy_protocol')),
+);
 
 const hasRealAddress = ({ node }: ProxyLocation): boolean => effective(node, 'set_real_ip_from').length > 0;
 

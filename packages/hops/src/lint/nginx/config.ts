@@ -2,6 +2,7 @@ import { effective, own, walk } from '../../nginx/effective.js';
 import type { Node, NginxTree } from '../../nginx/tree.js';
 import { variables } from '../../nginx/values.js';
 import type { LintContext } from '../context.js';
+import { groupBy, memo } from '../memo.js';
 import { looksLikeWebSocket } from '../paths.js';
 import type { Place } from '../rule.js';
 import { policyLocations } from './routing.js';
@@ -69,27 +70,11 @@ export function shadowed(node: Node): ReadonlyMap<string, readonly Node[]> {
   return headersAt(outside && effective(outside, 'proxy_set_header')[0]?.parent);
 }
 
-const headerIndex = new WeakMap<Node, ReadonlyMap<string, readonly Node[]>>();
+const headerIndex = memo((level: Node) => groupBy(own(level, 'proxy_set_header'), header));
 
 /** The `proxy_set_header` lines of one level, by the name of the header in small letters. */
 export function headersAt(level: Node | undefined): ReadonlyMap<string, readonly Node[]> {
-  if (level === undefined) return new Map();
-  const known = headerIndex.get(level);
-  if (known) return known;
-  const index = groupBy(own(level, 'proxy_set_header'), header);
-  headerIndex.set(level, index);
-  return index;
-}
-
-export function groupBy<Item, Key>(items: readonly Item[], keyOf: (item: Item) => Key): Map<Key, Item[]> {
-  const groups = new Map<Key, Item[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group) group.push(item);
-    else groups.set(key, [item]);
-  }
-  return groups;
+  return level === undefined ? new Map() : headerIndex(level);
 }
 
 export function configOf(tree: NginxTree, context: LintContext): NginxConfig {
@@ -152,11 +137,15 @@ export function targetsOf({ node, pass }: ProxyLocation): string[] {
   const host = /^https?:\/\/([^/\s]+)/i.exec(pass.directive.args[0] ?? '')?.[1] ?? '';
   const names = variables(host);
   if (names.length === 0) return [host.replace(/:\d+$/, '')];
-  const set = [node, node.parent].flatMap((level) => (level ? effective(level, 'set') : []));
-  return set
-    .filter(({ directive }) => names.includes((directive.args[0] ?? '').replace('$', '')))
+  const levels = [node, node.parent].flatMap((level) => (level && effective(level, 'set')[0]?.parent) ?? []);
+  return [...new Set(levels)]
+    .flatMap((level) => names.flatMap((name) => setsOf(level).get(name)?.slice(-1) ?? []))
     .map(({ directive }) => (directive.args[1] ?? '').replace(/^https?:\/\//, '').replace(/[:/].*$/, ''));
 }
+
+const setsOf = memo((level: Node) =>
+  groupBy(own(level, 'set'), ({ directive }) => (directive.args[0] ?? '').replace('$', '')),
+);
 
 /** Which argument of a directive is a variable that it defines. */
 const DEFINES: Readonly<Record<string, readonly number[]>> = {

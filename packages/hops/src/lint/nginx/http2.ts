@@ -14,8 +14,8 @@ export const http2OnlyAlpn: Rule<NginxConfig> = {
   source: 'nginx changes of 1.25.1; nginx 1.31.4 has no SETTINGS_ENABLE_CONNECT_PROTOCOL.',
   *check({ webSockets, tree }, { nginxVersion }) {
     const detects = isAtLeast(nginxVersion, [1, 25, 1]);
-    for (const { node } of detects ? [] : webSockets) {
-      const server = enclosing(node, 'server');
+    const servers = new Set(detects ? [] : webSockets.map(({ node }) => enclosing(node, 'server')));
+    for (const server of servers) {
       for (const line of server ? own(server, 'listen') : []) {
         const { args } = line.directive;
         if (!args.includes('http2') || args.includes('ssl')) continue;

@@ -1,24 +1,26 @@
 import { own, walk } from '../../nginx/effective.js';
 import type { Node } from '../../nginx/tree.js';
 import { variables } from '../../nginx/values.js';
+import { memo } from '../memo.js';
 import { regexMatches } from '../paths.js';
 import type { NginxConfig } from './config.js';
 
 /** The maps of a configuration, by the variable that they set. */
-const known = new WeakMap<NginxConfig, ReadonlyMap<string, Node>>();
+export const mapsOf = memo((config: NginxConfig): ReadonlyMap<string, Node> => {
+  const nodes = [...walk(config.tree.main)].filter(({ directive }) => directive.name === 'map' && directive.block);
+  return new Map(nodes.map((node) => [(node.directive.args[1] ?? '').replace(/^\$/, ''), node]));
+});
 
-export function mapsOf(config: NginxConfig): ReadonlyMap<string, Node> {
-  let maps = known.get(config);
-  if (maps === undefined) {
-    const nodes = [...walk(config.tree.main)].filter(({ directive }) => directive.name === 'map' && directive.block);
-    maps = new Map(nodes.map((node) => [(node.directive.args[1] ?? '').replace(/^\$/, ''), node]));
-    known.set(config, maps);
-  }
-  return maps;
-}
+const results = memo((_map: Node) => new Map<string, string | undefined>());
 
 /** What a map gives for a value of its source; undefined if that cannot be told. */
 export function mapped(map: Node, value: string): string | undefined {
+  const known = results(map);
+  if (!known.has(value)) known.set(value, evaluate(map, value));
+  return known.get(value);
+}
+
+function evaluate(map: Node, value: string): string | undefined {
   if (own(map, 'include').length > 0) return undefined;
   const entries = map.children.filter(
     ({ directive }) => !['default', 'hostnames', 'volatile'].includes(directive.name),
@@ -48,11 +50,11 @@ const inHandshakeOnce = (value: string): string | undefined => (value === '$http
 export const isUpgrade = (value: string): boolean => /(?:^|[\s,])upgrade(?:$|[\s,])/i.test(value);
 
 /** The variable that a map of `$http_upgrade` makes for Connection: `upgrade` for a WebSocket, something else for the rest. */
-export function connectionVariable(config: NginxConfig): string | undefined {
+export const connectionVariable = memo((config: NginxConfig): string | undefined => {
   for (const [name, map] of mapsOf(config)) {
     if (map.directive.args[0] !== '$http_upgrade') continue;
     const [yes, no] = [mapped(map, 'websocket'), mapped(map, '')];
     if (yes !== undefined && no !== undefined && isUpgrade(yes) && !isUpgrade(no)) return name;
   }
   return undefined;
-}
+});

@@ -87,10 +87,7 @@ export const headerInheritance: Rule<NginxConfig> = {
       if (because === undefined || (because === 'lost' && (isPolicyExact || looksPlain(path)))) continue;
       const first = effectiveOne(node, 'proxy_set_header')?.parent;
       if (first === undefined) continue;
-      const here = headersAt(first);
-      const lost = [...shadowed(node).values()]
-        .flat()
-        .filter((line) => !here.has(header(line)) && headerValue(line) !== '');
+      const lost = lostIn(first, shadowed(node));
       const grave = lost.filter((line) => ['upgrade', 'connection'].includes(header(line)));
       const told = grave.length > 0 ? lost : lost.filter((line) => ALSO.includes(header(line)));
       const at = own(first, 'proxy_set_header')[0];
@@ -105,6 +102,30 @@ export const headerInheritance: Rule<NginxConfig> = {
     }
   },
 };
+
+/** More than this are not told one by one. */
+const LOST_MAX = 50;
+const GRAVE = ['upgrade', 'connection', ...ALSO];
+
+/** Lines of an outer level whose headers a level does not set: those that matter first. */
+function lostIn(level: Node, outer: ReadonlyMap<string, readonly Node[]>): Node[] {
+  const here = headersAt(level);
+  const lost: Node[] = [];
+  for (const name of new Set([...GRAVE, ...firstKeys(outer, LOST_MAX)])) {
+    if (!here.has(name))
+      lost.push(...(outer.get(name) ?? []).slice(0, LOST_MAX).filter((line) => headerValue(line) !== ''));
+  }
+  return lost.sort((a, b) => a.directive.start - b.directive.start);
+}
+
+function firstKeys(map: ReadonlyMap<string, unknown>, most: number): string[] {
+  const keys: string[] = [];
+  for (const key of map.keys()) {
+    if (keys.length >= most) break;
+    keys.push(key);
+  }
+  return keys;
+}
 
 const textOf = ({ directive: { source, start, end } }: Node): string => source.text.slice(start, end);
 
