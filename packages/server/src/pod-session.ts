@@ -296,9 +296,9 @@ export class PodSession implements Writer, Due, Follower {
   }
 
   /** The session is someone else's, or is no more: nothing can be written for it here. */
-  fenced(): void {
+  fenced(isGone = false): void {
     if (this.gone) return;
-    const why = this.expired ? 'expired' : 'moved';
+    const why = isGone || this.expired ? 'expired' : 'moved';
     const error = why === 'expired' ? errors.EXPIRED : errors.FENCED;
     const bye = { code: closeCodeOf(error), reason: error.code };
     this.#leave(() => this.machine.handleFenced(error), bye, why);

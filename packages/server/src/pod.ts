@@ -1,7 +1,7 @@
 import { errors, type FrameOf, type ServerSessionOptions } from '@holdfast/protocol';
 import {
   sessionStream,
-  type Guard,
+  type Lost,
   type PartResult,
   type SessionState,
   type Store,
@@ -226,7 +226,7 @@ export class Pod implements PodContext {
   #committed(part: PendingPart, result: PartResult): void {
     const writer = this.#held(part.writer);
     if (result.fenced) {
-      writer?.fenced();
+      writer?.fenced(result.gone);
       for (const effect of part.effects) this.committer.settle(effect, effectError('fenced'));
       return;
     }
@@ -234,7 +234,7 @@ export class Pod implements PodContext {
       const outcome = result.effects[i] ?? 'fenced';
       if (outcome !== 'fenced') this.#took(effect, outcome);
       // A send is refused when the session is closing as well.
-      else if (effect.type !== 'send') this.#held(effect.to)?.fenced();
+      else if (effect.type !== 'send') void this.#doubt(this.#held(effect.to));
       this.committer.settle(effect, effectError(outcome));
     }
     if (!writer) return;
@@ -276,7 +276,7 @@ export class Pod implements PodContext {
   }
 
   #woken({ streams, fenced }: Wake): void {
-    for (const { session, epoch } of fenced) this.#over(session, epoch);
+    for (const lost of fenced) this.#over(lost);
     for (const [key, end] of streams) {
       const name = key.slice(2);
       if (key.startsWith('t:')) {
@@ -290,9 +290,19 @@ export class Pod implements PodContext {
   }
 
   /** The epoch named and all before it are over: we may have got the session again since. */
-  #over(id: Guard['session'], epoch: Guard['epoch']): void {
+  #over({ session: id, epoch, gone }: Lost): void {
     const session = this.sessions.get(id);
-    if (session && session.epoch <= epoch) session.fenced();
+    if (session && session.epoch <= epoch) session.fenced(gone);
+  }
+
+  /** The store refuses an effect on a session of ours, and does not say whether it has moved or ended: its client must be told which. */
+  async #doubt(session: PodSession | undefined): Promise<void> {
+    if (session === undefined) return;
+    const { id, epoch } = session;
+    const { MAX_SAFE_INTEGER: end } = Number;
+    const slice = await this.store.read(sessionStream(id), end, { entries: 1, bytes: 1 }).catch(() => undefined);
+    // The session may have come back to us meanwhile.
+    if (this.sessions.get(id)?.epoch === epoch) this.sessions.get(id)?.fenced(slice?.epoch === '');
   }
 
   // ------------------------------------------------------------------------------------------------------ housekeeping
@@ -332,7 +342,7 @@ export class Pod implements PodContext {
     const expired = await this.store.expire(nowMs, SWEEP_LIMIT);
     // A full sweep has left some behind.
     if (expired.length < SWEEP_LIMIT) this.#cleanupDueMs = monotonicMs + this.#cleanupMs;
-    for (const id of expired) this.sessions.get(id)?.fenced();
+    for (const id of expired) this.sessions.get(id)?.fenced(true);
     return expired.length;
   }
 

@@ -3,7 +3,7 @@ import {
   type Cursor,
   expiryOf,
   type Facts,
-  type Guard,
+  type Lost,
   type Lease,
   type Ledger,
   newEpoch,
@@ -44,7 +44,7 @@ const PRESENT = Buffer.of(1);
 export interface News {
   /** Streams that have grown, their new ends, and for a session's the pod that owns it. */
   readonly grown: Map<StreamKey, { readonly end: number; readonly owner?: string }>;
-  readonly fenced: { readonly pod: string; readonly over: Guard }[];
+  readonly fenced: { readonly pod: string; readonly over: Lost }[];
 }
 
 /** The ledger of one transaction. It reads each record once and writes those that have changed when it is flushed. */
@@ -192,7 +192,7 @@ export class LmdbLedger implements Ledger {
     this.#changedTopics.delete(topic);
   }
 
-  fence(pod: string, over: Guard): void {
+  fence(pod: string, over: Lost): void {
     this.news.fenced.push({ pod, over });
   }
 

@@ -67,7 +67,7 @@ describe('the check of positions', () => {
     await check();
     expect(wakes.flatMap(({ fenced }) => fenced)).toEqual([
       { session: 'moved', epoch: 3 },
-      { session: 'ended', epoch: Number.MAX_SAFE_INTEGER },
+      { session: 'ended', epoch: Number.MAX_SAFE_INTEGER, gone: true },
     ]);
   });
 

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { StreamKey, Tails } from '@holdfast/store';
+import type { Lost, StreamKey, Tails } from '@holdfast/store';
 
 /** How many streams are looked at before others may run: some two milliseconds. */
 const SLICE = 500;
@@ -86,9 +86,13 @@ export class Positions {
     }
     if (!stream.startsWith('s:')) return;
     // Every epoch before that of the new owner is over, and every one at all of a session that has ended.
-    const over = position?.owner === undefined ? Number.MAX_SAFE_INTEGER : position.owner.epoch - 1;
+    const session = stream.slice(2);
+    const over: Lost =
+      position?.owner === undefined
+        ? { session, epoch: Number.MAX_SAFE_INTEGER, gone: true }
+        : { session, epoch: position.owner.epoch - 1 };
     for (const pod of this.#tails.podsThatFollow(stream)) {
-      if (pod !== position?.owner?.pod) this.#tails.fence(pod, { session: stream.slice(2), epoch: over });
+      if (pod !== position?.owner?.pod) this.#tails.fence(pod, over);
     }
   }
 }

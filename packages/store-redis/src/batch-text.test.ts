@@ -1,6 +1,6 @@
 import type { Batch } from '@holdfast/store';
 import { expect, it } from 'vitest';
-import { grownBy, readResult, writeBatch } from './batch-text.js';
+import { grownBy, readResult, writeBatch, writeResult } from './batch-text.js';
 
 const data = Buffer.from('--payload--').subarray(2, 9);
 const guard = { session: 's', epoch: 2 };
@@ -42,9 +42,10 @@ it.each<[Batch['parts'], boolean]>([
 });
 
 it('reads what the script answers, and which streams have grown how far', () => {
-  const result = readResult('F P0 P4 3:e x 0: 4:e');
+  const result = readResult('F G P0 P4 3:e x 0: 4:e');
   expect(result.parts).toEqual([
     { fenced: true },
+    { fenced: true, gone: true },
     { fenced: false, effects: [] },
     {
       fenced: false,
@@ -52,8 +53,10 @@ it('reads what the script answers, and which streams have grown how far', () => 
     },
   ]);
   expect(readResult('')).toEqual({ parts: [] });
+  expect(writeResult(result)).toBe('F G P0 P4 3:e x 0: 4:e');
   const publish = { type: 'publish', topic: 't', data, binary: true } as const;
   const effects = [publish, { type: 'send', ...guard, data, binary: true }, { type: 'data', ...guard, data }, publish];
-  const parts = [{ effects: [publish] }, { effects: [] }, { effects }] as unknown as Batch['parts'];
+  const refused = { effects: [publish] };
+  const parts = [refused, refused, { effects: [] }, { effects }] as unknown as Batch['parts'];
   expect([...grownBy({ pod: 'a', nowMs: 1, parts }, result)]).toEqual([['t:t', { end: 4, epoch: 'e' }]]);
 });

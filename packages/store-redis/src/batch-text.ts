@@ -77,8 +77,8 @@ export function readResult(text: string): BatchResult {
   const parts: PartResult[] = [];
   for (let at = 0; at < words.length;) {
     const word = words[at++]!;
-    if (word === 'F') {
-      parts.push({ fenced: true });
+    if (word === 'F' || word === 'G') {
+      parts.push(word === 'F' ? { fenced: true } : { fenced: true, gone: true });
       continue;
     }
     const count = Number(word.slice(1));
@@ -91,7 +91,7 @@ export function readResult(text: string): BatchResult {
 /** The same text, of what several scripts have answered. */
 export function writeResult({ parts }: BatchResult): string {
   const words = parts.flatMap((part) =>
-    part.fenced ? ['F'] : [`P${part.effects.length}`, ...part.effects.map(writeEffect)],
+    part.fenced ? [part.gone ? 'G' : 'F'] : [`P${part.effects.length}`, ...part.effects.map(writeEffect)],
   );
   return words.join(' ');
 }

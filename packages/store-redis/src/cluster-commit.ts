@@ -6,7 +6,17 @@ import type { InDoubt } from './in-doubt.js';
 import { type Answer, readAnswer } from './layout.js';
 import { type Script, scripts } from './lua/scripts.js';
 import type { Runner } from './runner.js';
-import { groupOf, groupsOf, heldParts, needsRecord, Results, type Share, Shares, topicsSeen } from './split.js';
+import {
+  groupOf,
+  groupsOf,
+  type Held,
+  heldParts,
+  needsRecord,
+  Results,
+  type Share,
+  Shares,
+  topicsSeen,
+} from './split.js';
 
 /** Where a batch is recorded: slot group, store object and number. */
 interface Ref {
@@ -17,7 +27,7 @@ interface Ref {
 
 /** What is recorded of a batch: all of it, and whose guards held. */
 interface Recorded extends WrittenBatch {
-  readonly held: readonly boolean[];
+  readonly held: readonly Held[];
 }
 
 /** Where a topic is. */
@@ -119,7 +129,7 @@ export class ClusterCommit {
         const land = (result: EffectResult): void => results.land(index, at, result);
         return [effect.type === 'subscribe' ? startingAt(effect, endOf(effect.topic)) : effect, land] as const;
       });
-      shares.of(group).add(fields, effects, () => results.fence(index));
+      shares.of(group).add(fields, effects, (refused) => results.fence(index, refused));
     });
     let isKnown = false;
     await settled(
@@ -157,7 +167,7 @@ export class ClusterCommit {
   }
 
   /** Looks whose guards are current, and whether all nodes that are needed are there and have room. */
-  async #claim({ batch, adds }: WrittenBatch, ref: Ref, open: number): Promise<boolean[]> {
+  async #claim({ batch, adds }: WrittenBatch, ref: Ref, open: number): Promise<Held[]> {
     const { groups } = this.#runner;
     const guards = new Map<number, { session: string; epoch: number }[]>();
     for (const part of batch.parts) {
@@ -166,7 +176,7 @@ export class ClusterCommit {
       }
       if (part.guard !== undefined) guards.get(groups.of(part.guard.session))?.push(part.guard);
     }
-    const current = new Set<string>();
+    const found = new Map<string, Held>();
     const script = adds ? scripts.claim : scripts.claimAlways;
     await settled(
       [...guards].map(async ([group, asked]) => {
@@ -177,11 +187,11 @@ export class ClusterCommit {
           guards: asked,
         })) as number[];
         asked.forEach(({ session, epoch }, index) => {
-          if (held[index] === 1) current.add(`${epoch} ${session}`);
+          found.set(`${epoch} ${session}`, held[index] === 1 ? 'held' : held[index] === 0 ? 'fenced' : 'gone');
         });
       }),
     );
-    return heldParts(batch.parts, ({ session, epoch }) => current.has(`${epoch} ${session}`));
+    return heldParts(batch.parts, ({ session, epoch }) => found.get(`${epoch} ${session}`) ?? 'fenced');
   }
 
   async #record({ batch, held, adds, payloads }: Recorded, ref: Ref, failAt: number | undefined): Promise<string> {
@@ -212,9 +222,10 @@ export class ClusterCommit {
       };
       topics.of(groups.of(topic)).add({}, [[{ type: 'look', topic }, land]]);
     };
-    const applied = [...batch.parts.entries()].filter(([index]) => held[index]);
+    const applied = [...batch.parts.entries()].filter(([index]) => held[index] === 'held');
     batch.parts.forEach((_, index) => {
-      if (!held[index]) results.fence(index);
+      const how = held[index];
+      if (how !== 'held') results.fence(index, how === 'gone' ? { fenced: true, gone: true } : { fenced: true });
     });
     for (const [index, { topicsAcked = [], effects }] of applied) {
       topicsAcked.forEach(({ topic }, at) => look(topic, at, seen[index]!.acked));

@@ -60,6 +60,6 @@ it('fences a pod out of sessions that another has, or nobody', async () => {
   await Promise.resolve();
   expect(wakes.flatMap(({ fenced }) => fenced)).toEqual([
     { session: 'moved', epoch: 3 },
-    { session: 'ended', epoch: Number.MAX_SAFE_INTEGER },
+    { session: 'ended', epoch: Number.MAX_SAFE_INTEGER, gone: true },
   ]);
 });

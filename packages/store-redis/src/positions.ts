@@ -1,4 +1,4 @@
-import type { StreamKey, Tails } from '@holdfast/store';
+import type { Lost, StreamKey, Tails } from '@holdfast/store';
 
 /** Streams asked for in one script call: others wait for it some hundred microseconds. */
 const SLICE = 500;
@@ -89,9 +89,13 @@ export class Positions {
     if (isNews && (isKnown || end > 0)) this.#tails.grew(stream, Math.max(end, 0));
     if (!stream.startsWith('s:')) return;
     // Every epoch before that of the new owner is over, and every one at all of a session that has ended.
-    const over = owner === undefined ? Number.MAX_SAFE_INTEGER : owner.epoch - 1;
+    const session = stream.slice(2);
+    const over: Lost =
+      owner === undefined
+        ? { session, epoch: Number.MAX_SAFE_INTEGER, gone: true }
+        : { session, epoch: owner.epoch - 1 };
     for (const pod of this.#tails.podsThatFollow(stream)) {
-      if (pod !== owner?.pod) this.#tails.fence(pod, { session: stream.slice(2), epoch: over });
+      if (pod !== owner?.pod) this.#tails.fence(pod, over);
     }
   }
 

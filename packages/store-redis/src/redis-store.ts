@@ -29,7 +29,7 @@ import { type Layout, OneGroup } from './layout.js';
 import { type Script, scripts } from './lua/scripts.js';
 import { groupsOf, serversOf } from './places.js';
 import { type Position, Positions } from './positions.js';
-import { readPosition, readSlice, readState, type SliceReply, type StateReply } from './replies.js';
+import { readLost, readPosition, readSlice, readState, type SliceReply, type StateReply } from './replies.js';
 import { Runner } from './runner.js';
 import { checkServer } from './server-check.js';
 import type { Servers } from './servers.js';
@@ -306,12 +306,12 @@ export class RedisStore implements Store {
     if (from !== this.#runner.me && this.#positions.told(stream, Number(end))) this.#tails.grew(stream, Number(end));
   }
 
-  /** `g`: the stream of a session has grown. `f`: a session is lost under this epoch. */
+  /** `g`: the stream of a session has grown. `f` or `e`: a session is lost under this epoch. */
   #heardOfPod(pod: string, message: string): void {
-    const [, from, what, number, session] = /^(\S+) ([fg]) (\d+) (.*)$/s.exec(message) ?? [];
+    const [, from, what, number, session] = /^(\S+) ([efg]) (\d+) (.*)$/s.exec(message) ?? [];
     if (session === undefined || from === this.#runner.me) return;
-    if (what === 'f') {
-      this.#tails.fence(pod, { session, epoch: Number(number) });
+    if (what !== 'g') {
+      this.#tails.fence(pod, readLost(session, Number(number), what ?? ''));
     } else if (this.#positions.told(`s:${session}`, Number(number))) {
       this.#tails.grew(`s:${session}`, Number(number));
     }

@@ -1,4 +1,4 @@
-import type { Entry, Guard, SessionState, Slice, Subscription } from '@holdfast/store';
+import type { Entry, Lost, SessionState, Slice, Subscription } from '@holdfast/store';
 import type { Position } from './positions.js';
 
 /** What the scripts answer, as it comes from the server. */
@@ -20,7 +20,12 @@ export type StateReply = readonly [
 ];
 export type SliceReply = readonly [epoch: Buffer, first: number, end: number, from: number, entries: readonly Buffer[]];
 export type PositionReply = readonly [end: number, epoch: string, pod?: string, ownerEpoch?: number];
-export type FenceReply = readonly [pod: string | Buffer, session: string | Buffer, epoch: string | Buffer];
+export type FenceReply = readonly [
+  pod: string | Buffer,
+  session: string | Buffer,
+  epoch: string | Buffer,
+  why: string | Buffer,
+];
 
 export function readState(reply: StateReply): SessionState {
   const [id, epoch, watermark, streamEpoch, end, acked, createdMs, request, data, code, reason, subscriptions] = reply;
@@ -63,8 +68,13 @@ export function readPosition([end, epoch, pod, ownerEpoch]: PositionReply): Posi
   return { end, epoch, ...(pod !== undefined && { owner: { pod, epoch: ownerEpoch ?? 0 } }) };
 }
 
-export function readFence([pod, session, epoch]: FenceReply): { readonly pod: string; readonly over: Guard } {
-  return { pod: String(pod), over: { session: String(session), epoch: Number(epoch) } };
+export function readFence([pod, session, epoch, why]: FenceReply): { readonly pod: string; readonly over: Lost } {
+  return { pod: String(pod), over: readLost(String(session), Number(epoch), String(why)) };
+}
+
+/** `f`: another has the session; `e`: it has ended. */
+export function readLost(session: string, epoch: number, why: string): Lost {
+  return { session, epoch, ...(why === 'e' && { gone: true }) };
 }
 
 /** Whether, as of some turn of a slot group, any of its sessions follows a topic. */

@@ -1,4 +1,4 @@
-import { errors, type Guard, HoldfastError, newEpoch, type Retention } from '@holdfast/store';
+import { errors, type Lost, HoldfastError, newEpoch, type Retention } from '@holdfast/store';
 import type { Groups } from './groups.js';
 import type { Script } from './lua/scripts.js';
 import { type FenceReply, readFence, readTurns, type Turn } from './replies.js';
@@ -18,7 +18,7 @@ export interface RunnerListener {
   /** Another server, or an emptied one. */
   begunAnew(): void;
   /** A pod has lost a session. */
-  fenced(pod: string, over: Guard): void;
+  fenced(pod: string, over: Lost): void;
   /** Sessions of a group have begun to follow topics as the first there, or ended as the last. Only in a cluster. */
   turned(group: number, turns: readonly Turn[]): void;
 }

@@ -9,14 +9,14 @@ export class Share {
   readonly parts: object[] = [];
   readonly payloads: Buffer[] = [];
   readonly #all: readonly Buffer[];
-  readonly #waiting: { readonly effects: Effects; readonly fenced: (() => void) | undefined }[] = [];
+  readonly #waiting: { readonly effects: Effects; readonly fenced: ((result: Refused) => void) | undefined }[] = [];
 
   constructor(all: readonly Buffer[]) {
     this.#all = all;
   }
 
   /** Adds some effects of a part, with what else is to be said of the part here. */
-  add(fields: object, effects: Effects, fenced?: () => void): void {
+  add(fields: object, effects: Effects, fenced?: (result: Refused) => void): void {
     this.parts.push({ ...fields, effects: effects.map(([effect]) => this.#own(effect)) });
     this.#waiting.push({ effects, fenced });
   }
@@ -25,7 +25,7 @@ export class Share {
   land(text: string): void {
     readResult(text).parts.forEach((result, index) => {
       const { effects, fenced } = this.#waiting[index]!;
-      if (result.fenced) fenced?.();
+      if (result.fenced) fenced?.(result);
       else result.effects.forEach((each, number) => effects[number]![1](each));
     });
   }
@@ -61,28 +61,29 @@ export interface Look {
   readonly topic: string;
 }
 
+/** A part that was not applied. */
+export type Refused = Extract<PartResult, { fenced: true }>;
+
 /** The results of a batch, as they come in from the groups. */
 export class Results {
-  readonly #parts: (EffectResult[] | 'fenced')[];
+  readonly #parts: (EffectResult[] | Refused)[];
 
   constructor(parts: readonly WrittenPart[]) {
     this.#parts = parts.map(({ effects }) => effects.map(() => ({ offset: 0, epoch: '' })));
   }
 
-  fence(part: number): void {
-    this.#parts[part] = 'fenced';
+  fence(part: number, refused: Refused): void {
+    this.#parts[part] = refused;
   }
 
   land(part: number, effect: number, result: EffectResult): void {
     const effects = this.#parts[part];
-    if (effects !== undefined && effects !== 'fenced') effects[effect] = result;
+    if (Array.isArray(effects)) effects[effect] = result;
   }
 
   all(): BatchResult {
     return {
-      parts: this.#parts.map((effects): PartResult =>
-        effects === 'fenced' ? { fenced: true } : { fenced: false, effects },
-      ),
+      parts: this.#parts.map((part): PartResult => (Array.isArray(part) ? { fenced: false, effects: part } : part)),
     };
   }
 }
@@ -122,13 +123,16 @@ export function topicsSeen(
   return [...acked, ...subscribed];
 }
 
+/** What a guard was found to be. */
+export type Held = 'held' | 'fenced' | 'gone';
+
 /** Which parts will be applied: those whose guard is current, and whose session no part before them ends. */
-export function heldParts(parts: readonly WrittenPart[], isCurrent: (guard: Guard) => boolean): boolean[] {
+export function heldParts(parts: readonly WrittenPart[], found: (guard: Guard) => Held): Held[] {
   const ended = new Set<string>();
   return parts.map(({ guard, end }) => {
-    if (guard === undefined) return true;
-    if (ended.has(guard.session) || !isCurrent(guard)) return false;
-    if (end) ended.add(guard.session);
-    return true;
+    if (guard === undefined) return 'held';
+    const held = ended.has(guard.session) ? 'gone' : found(guard);
+    if (held === 'held' && end) ended.add(guard.session);
+    return held;
   });
 }

@@ -12,6 +12,7 @@ import {
 } from './store.js';
 
 const FENCED: PartResult = Object.freeze({ fenced: true });
+const GONE: PartResult = Object.freeze({ fenced: true, gone: true });
 /** The result of an effect that has no place in a stream. */
 const DONE: EffectResult = Object.freeze({ offset: 0, epoch: '' });
 
@@ -25,7 +26,9 @@ export function applyBatch(ledger: Ledger, batch: Batch): BatchResult {
 
 function applyPart(ledger: Ledger, batch: Batch, part: Part): PartResult {
   const session = part.guard && holder(ledger, part.guard);
-  if (part.guard !== undefined && session === undefined) return FENCED;
+  if (part.guard !== undefined && session === undefined) {
+    return ledger.session(part.guard.session) === undefined ? GONE : FENCED;
+  }
   if (session !== undefined) applyProgress(ledger, session, part, batch.nowMs);
   const effects = part.effects.map((effect) => applyEffect(ledger, effect, batch.nowMs));
   if (session !== undefined && part.end === true) endSession(ledger, session, batch.pod);
@@ -110,6 +113,6 @@ function subscribe(ledger: Ledger, session: SessionRecord, topic: string): Effec
 
 /** Ends a session and tells the pod that holds it, unless that is the one that ended it. */
 export function endSession(ledger: Ledger, session: SessionRecord, by?: string): void {
-  if (session.pod !== by) ledger.fence(session.pod, { session: session.id, epoch: session.epoch });
+  if (session.pod !== by) ledger.fence(session.pod, { session: session.id, epoch: session.epoch, gone: true });
   ledger.remove(session);
 }

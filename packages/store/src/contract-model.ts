@@ -71,7 +71,9 @@ export class ModelStore {
     return {
       parts: parts.map((part): PartResult => {
         const session = part.guard && this.#guarded(part.guard);
-        if (part.guard && !session) return { fenced: true };
+        if (part.guard && !session) {
+          return this.#find(part.guard.session) ? { fenced: true } : { fenced: true, gone: true };
+        }
         if (session) {
           session.watermark = Math.max(session.watermark, part.watermark ?? 0);
           if (part.confirm) session.tokens = session.tokens.slice(0, 1);

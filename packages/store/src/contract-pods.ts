@@ -74,7 +74,7 @@ export function podContract(open: OpenStore): void {
       expect(closed.wakes).toEqual([]);
     });
 
-    it('is told when another pod takes or ends its session, with the epoch that is over', async () => {
+    it('is told when another pod takes or ends its session, which of the two, and with the epoch that is over', async () => {
       const { store } = await opened(open);
       for (const id of ['moved', 'ended', 'expired']) await store.create(newSession(id));
       const tail = listen(store, 'a');
@@ -83,7 +83,11 @@ export function podContract(open: OpenStore): void {
       await commitPart(store, ['expired', 1], { detachedMs: NOW - 1 });
       await store.expire(NOW + LIFE_MS, 9);
       await tail.until((wakes) => fencedIn(wakes).length === 3);
-      expect(fencedIn(tail.wakes)).toEqual(['moved', 'ended', 'expired'].map((session) => ({ session, epoch: 1 })));
+      expect(fencedIn(tail.wakes)).toEqual([
+        { session: 'moved', epoch: 1 },
+        { session: 'ended', epoch: 1, gone: true },
+        { session: 'expired', epoch: 1, gone: true },
+      ]);
     });
 
     it('is not told of what its own pod does to its sessions', async () => {

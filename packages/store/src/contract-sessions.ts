@@ -170,7 +170,7 @@ export function sessionContract(open: OpenStore): void {
       await store.create(newSession('s'));
       await commitPart(store, ['s', 1], { end: true, effects: [send('s', 1, 'bye')] });
       expect(await store.attach(claim('s'))).toBe('unknown');
-      expect(await commitPart(store, ['s', 1], { watermark: 1 })).toEqual({ fenced: true });
+      expect(await commitPart(store, ['s', 1], { watermark: 1 })).toEqual({ fenced: true, gone: true });
       const { parts } = await store.commit(
         batch([{ effects: [send('s', 1, 'x'), { type: 'data', session: 's', epoch: 1, data: '1' }] }]),
       );

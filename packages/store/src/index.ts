@@ -29,6 +29,7 @@ export {
   type Entry,
   type Followers,
   type Guard,
+  type Lost,
   type NewSession,
   type Part,
   type PartResult,

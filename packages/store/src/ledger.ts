@@ -1,5 +1,5 @@
 import type { Extent, Lifetime, Tokens } from './rules.js';
-import type { Closing, Content, Guard, StreamKey } from './store.js';
+import type { Closing, Content, Lost, StreamKey } from './store.js';
 
 /**
  * What a store must be able to do for {@link applyBatch} and the session rules to run on it: look records up, change them, and
@@ -26,7 +26,7 @@ export interface Ledger {
   /** Removes a session with all that belongs to it. */
   remove(session: SessionRecord): void;
   /** Remembers to tell a pod that it no longer holds a session. */
-  fence(pod: string, over: Guard): void;
+  fence(pod: string, over: Lost): void;
 }
 
 /** A stream's bookkeeping, without its entries. */

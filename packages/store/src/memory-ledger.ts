@@ -1,6 +1,6 @@
 import type { Cursor, Ledger, SessionRecord, TopicRecord } from './ledger.js';
 import { MemoryLog } from './memory-log.js';
-import type { Content, Guard, NewSession, Retention } from './store.js';
+import type { Content, Lost, NewSession, Retention } from './store.js';
 import { sessionStream, topicStream } from './store.js';
 import type { Tails } from './tails.js';
 
@@ -102,7 +102,7 @@ export class MemoryLedger implements Ledger {
     this.sessions.delete(session.id);
   }
 
-  fence(pod: string, over: Guard): void {
+  fence(pod: string, over: Lost): void {
     this.#tails.fence(pod, over);
   }
 

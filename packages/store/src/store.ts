@@ -209,9 +209,14 @@ export interface BatchResult {
   readonly parts: readonly PartResult[];
 }
 
-/** Whether the guard held, and then a result for each effect, in order. */
+/** A session that a pod has lost, the epoch that is over, and whether there is no such session any more. */
+export interface Lost extends Guard {
+  readonly gone?: true;
+}
+
+/** Whether the guard held, and then a result for each effect, in order. Where it did not: whether the session is there at all. */
 export type PartResult =
-  | { readonly fenced: true }
+  | { readonly fenced: true; readonly gone?: true }
   | { readonly fenced: false; readonly effects: readonly EffectResult[] };
 
 /** Where an append landed or a subscription starts (0 and '' for the other effects), or that its own guard was not current. */
@@ -251,7 +256,7 @@ export interface Wake {
    * Sessions that this pod has lost: another has attached or adopted them, or they have ended. `epoch` is the one that is over;
    * a pod that has got the session again since then holds a newer one.
    */
-  readonly fenced: readonly Guard[];
+  readonly fenced: readonly Lost[];
 }
 
 export interface Tail {

@@ -1,4 +1,4 @@
-import type { Guard, StreamKey, Tail, Wake } from './store.js';
+import type { Lost, StreamKey, Tail, Wake } from './store.js';
 
 /** The tails that are open in this process, and who of them follows what. */
 export class Tails {
@@ -26,7 +26,7 @@ export class Tails {
   }
 
   /** A pod no longer holds a session under this epoch or an older one. */
-  fence(pod: string, over: Guard): void {
+  fence(pod: string, over: Lost): void {
     for (const tail of this.#pods.get(pod) ?? []) tail.fence(over);
   }
 
@@ -52,7 +52,7 @@ class PodTail implements Tail {
   readonly #followers: Map<StreamKey, Set<PodTail>>;
   readonly #followed = new Set<StreamKey>();
   #grown: Map<StreamKey, number> | undefined;
-  #fenced: Guard[] = [];
+  #fenced: Lost[] = [];
   #isOpen = true;
 
   constructor(pod: string, listener: (wake: Wake) => void, followers: Map<StreamKey, Set<PodTail>>) {
@@ -82,7 +82,7 @@ class PodTail implements Tail {
     this.#gather().set(stream, end);
   }
 
-  fence(over: Guard): void {
+  fence(over: Lost): void {
     this.#gather();
     this.#fenced.push(over);
   }

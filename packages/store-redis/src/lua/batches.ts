@@ -22,7 +22,7 @@ end
 /**
  * Arguments: a batch, the number of it and the lowest number that is still open (of those of this store object, A.me). A batch that was
  * applied before is answered with what it was answered then, and one that nobody waits for any more is refused: it may reach the server after the
- * one that was sent in its place. The answer is a text: for each part F or P and the number of its effects, for each effect x or offset:epoch.
+ * one that was sent in its place. The answer is a text: for each part F (fenced), G (its session is gone) or P and the number of its effects, for each effect x or offset:epoch.
  *
  * In a cluster it is what concerns this group, and one of the steps of a batch. `decided` has the sessions, with their epochs, whose guards
  * were found to be current when the batch was recorded: they count as current, whoever has them by now.
@@ -118,7 +118,7 @@ end
 for _, part in ipairs(batch.parts) do
   local s = part.guard and holder(part.guard)
   if part.guard and not s and not A.decided then
-    say('F')
+    say(session(part.guard.session) and 'F' or 'G')
   else
     if s then progress(s, part) end
     say('P' .. num(#part.effects))
@@ -134,14 +134,14 @@ return result
 `;
 
 /**
- * Arguments: a batch that is about to be recorded (A.group, A.id), and guards. Returns for each whether it is current; those sessions know of the
+ * Arguments: a batch that is about to be recorded (A.group, A.id), and guards. Returns for each 1 where it is current, 0 where not, -1 where there is no session; those sessions know of the
  * batch from now on, so that whoever gets one of them finishes the batch first. Batches of this object that are finished are forgotten.
  */
 export const CLAIM = `
 local held = {}
 for i, g in ipairs(A.guards) do
   local s = session(g.session)
-  held[i] = s and s.epoch == g.epoch and 1 or 0
+  held[i] = s and (s.epoch == g.epoch and 1 or 0) or -1
 end
 local result = done(held)
 local mine = num(A.group) .. ' ' .. A.me .. ':'

@@ -172,9 +172,10 @@ local function latestOf(pod) return tonumber(call('HGET', P .. 'latest', pod) or
 local function expiryOf(s)
   return (s.detached or math.max(s.attached, latestOf(s.pod))) + s.life
 end
-local function fence(s) fences[#fences + 1] = { s.pod, s.id, num(s.epoch) } end
+-- f: another has the session; e: it has ended.
+local function fence(s, why) fences[#fences + 1] = { s.pod, s.id, num(s.epoch), why } end
 local function remove(s, by)
-  if s.pod ~= by then fence(s) end
+  if s.pod ~= by then fence(s, 'e') end
   for _, name in ipairs(call('HKEYS', P .. 'c:' .. s.id)) do cursor(s, name) end
   for name, c in pairs(s.cursors) do
     if c then follow(name, -1) end
@@ -184,7 +185,7 @@ local function remove(s, by)
   removed[#removed + 1] = s
 end
 local function move(s, pod)
-  if s.pod ~= pod then fence(s) end
+  if s.pod ~= pod then fence(s, 'f') end
   s.epoch, s.pod, s.dirty = s.epoch + 1, pod, true
 end
 `;
@@ -324,7 +325,7 @@ local function done(result, writer)
     end
   end
   for _, f in ipairs(fences) do
-    redis.pcall('PUBLISH', CHANNELS .. 'pod:' .. f[1], A.me .. ' f ' .. f[3] .. ' ' .. f[2])
+    redis.pcall('PUBLISH', CHANNELS .. 'pod:' .. f[1], A.me .. ' ' .. f[4] .. ' ' .. f[3] .. ' ' .. f[2])
   end
   local turns = turnsOf()
   if wrote then meta.n, metaDirty = meta.n + 1, true end
