@@ -26,6 +26,9 @@ const SILENCES = 5;
 /** A connection is not given up sooner than this. */
 const RENEW_MS = 1_000;
 
+/** Nobody is let in by waiting. */
+const REFUSED = /^(?:WRONGPASS|NOAUTH|NOPERM) /;
+
 function newClient(options: RedisOptions) {
   return createClient({
     maintNotifications: 'disabled',
@@ -74,15 +77,17 @@ export class Connection {
     this.#replace(this.#client);
   }
 
-  /** Resolves when the server is there, rejects when it is not within the time. */
+  /** Resolves when the server is there, rejects when it is not within the time, or lets our user not in. */
   async opened(withinMs: number): Promise<void> {
     const client = this.#client;
     if (client.isReady) return;
-    await within(
-      withinMs,
-      () => this.#lastError,
-      new Promise<void>((resolve) => client.once('ready', () => resolve())),
-    );
+    const there = new Promise<void>((resolve, reject) => {
+      client.once('ready', () => resolve());
+      client.on('error', (error: unknown) => {
+        if (error instanceof ErrorReply && REFUSED.test(error.message)) reject(translate(error));
+      });
+    });
+    await within(withinMs, () => this.#lastError, there);
   }
 
   /** Runs a script. The key says to a node of a cluster which slot it is about. Text comes as text, or all of it as bytes. */
