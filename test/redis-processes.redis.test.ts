@@ -183,7 +183,8 @@ it('tells every client what it has lost when the server is flushed, and goes on 
     what: () => `a word to ${clients.filter(({ told }) => told.length === 0).length} clients`,
   });
   expect(clients.flatMap(({ wrong }) => wrong)).toEqual([]);
-  process.stdout.write(`told: ${[...new Set(clients.flatMap(({ told }) => told))].join(', ')}\n`);
+  await until(() => clients.every(({ told }) => told.includes('close 4502')), { what: 'the exact word' });
+  for (const { told } of clients) expect(told.filter((word) => word !== 'gap')).toEqual(['close 4502']);
 
   const again = new WebSocket(`ws${server.readyMatch?.[1]}`, []);
   await once(again, 'open');
