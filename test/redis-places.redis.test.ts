@@ -57,9 +57,7 @@ async function untilDone(store: Store, batch: Batch): Promise<void> {
 }
 
 /** A real sentinel that watches this master, alone, and fails over soon. */
-async function startSentinel(
-  master: RedisServer,
-): Promise<{ readonly port: number; readonly process: RunningProcess }> {
+async function startSentinel(master: RedisServer): Promise<{ readonly port: number }> {
   const port = await freePort();
   const file = join(directory(), 'sentinel.conf');
   const lines = [

@@ -45,14 +45,16 @@ async function startPod(server: RedisServer): Promise<{ readonly wss: WebSocketS
   wss.on('connection', (socket) => {
     socket.on('error', () => undefined);
     socket.subscribe('news');
-    socket.on('message', (data) => {
-      socket.send(`echo ${String(data)}`);
-      wss.publish('news', `news ${String(data)}`);
+    socket.on('message', (data: Buffer) => {
+      socket.send(`echo ${data.toString()}`);
+      wss.publish('news', `news ${data.toString()}`);
     });
   });
   await once(wss, 'listening');
   onTestFinished(async () => {
-    await new Promise<void>((resolve) => void wss.close(() => resolve()));
+    await new Promise<void>((resolve) => {
+      wss.close(() => resolve());
+    });
     await store.close();
   });
   return { wss, url: `ws://127.0.0.1:${(wss.address() as AddressInfo).port}` };
