@@ -120,9 +120,11 @@ export class Gateway {
     if (admin?.tokenFile !== undefined) readToken(admin.tokenFile);
   }
 
-  /** Listens. Throws `HF_LISTEN`, `HF_CERTIFICATE`, `HF_OPTION`. */
+  /** Checks the pods, then listens: whoever comes first finds out no more than whoever comes later. Throws `HF_LISTEN`, `HF_CERTIFICATE`, `HF_OPTION`. */
   async start(): Promise<void> {
     const { listen, admin } = this.#settings.environment.gateway;
+    this.#pods.start();
+    await this.#judged();
     try {
       for (const options of listen) this.#listeners.push(await this.#listen(options));
       if (admin) this.#admin = await this.#startAdmin(admin);
@@ -131,7 +133,13 @@ export class Gateway {
       throw error;
     }
     this.#watchCertificates();
-    this.#pods.start();
+  }
+
+  /** Waits until a pod has passed its first check or none is left to be asked, but not for long: there may be no pods yet. */
+  async #judged(): Promise<void> {
+    const endMs = this.#clock.now() + this.#settings.environment.health.timeoutMs;
+    const isOpen = (): boolean => !this.isReady && this.#pods.report().some(({ state }) => state === 'checking');
+    while (isOpen() && this.#clock.now() < endMs) await this.#wait(FIRST_CHECK_POLL_MS);
   }
 
   /**
@@ -308,6 +316,8 @@ export class Gateway {
   }
 }
 
+/** How often the start looks whether the first pod is judged. */
+const FIRST_CHECK_POLL_MS = 10;
 /** How often a drain looks whether everybody has gone. */
 const POLL_MS = 50;
 

@@ -9,17 +9,17 @@ export class Router {
     this.#routes = [...routes].sort((a, b) => rank(b) - rank(a) || b.path.length - a.path.length);
   }
 
-  /** `host` in lower case and without a port, `path` without its query. */
+  /** `host` in lower case and without a port, `path` without its query. A route of the other kind is found where there is none of this. */
   find(host: string, path: string, kind: Route['kind']): Route | undefined {
-    let other: Route | undefined;
-    for (const route of this.#routes) {
-      if (!matchesHost(route, host) || !matchesPath(route, path)) continue;
-      if (route.kind === kind) return route;
-      other ??= route;
-    }
-    return other;
+    const found = this.#routes.find((route) => matchesHost(route, host) && matchesPath(route, path));
+    if (found === undefined || found.kind === kind) return found;
+    const isTwin = (route: Route): boolean => route.kind === kind && isAlike(route, found) && matchesHost(route, host);
+    return this.#routes.find(isTwin) ?? found;
   }
 }
+
+/** Two routes that are equally specific: one for WebSockets and one for plain requests, as a rule. */
+const isAlike = (a: Route, b: Route): boolean => a.path === b.path && rank(a) === rank(b);
 
 const rank = ({ match, hosts }: Route): number => (isAnywhere(hosts) ? 0 : 2) + (match === 'exact' ? 1 : 0);
 

@@ -5,9 +5,11 @@ import { listOf } from './http/headers.js';
 /** The proxies whose word on the client's address is taken. */
 export class TrustedProxies {
   readonly #networks = new BlockList();
+  readonly #isEmpty: boolean;
 
   /** Networks in CIDR notation, or single addresses. Throws `HF_OPTION`. */
   constructor(networks: readonly string[]) {
+    this.#isEmpty = networks.length === 0;
     for (const network of networks) {
       const [address = '', prefix, ...more] = network.split('/');
       const family = isIP(address);
@@ -24,6 +26,7 @@ export class TrustedProxies {
   }
 
   trusts(address: string): boolean {
+    if (this.#isEmpty) return false;
     const family = isIP(address);
     return family !== 0 && this.#networks.check(address, family === 6 ? 'ipv6' : 'ipv4');
   }

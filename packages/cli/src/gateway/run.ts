@@ -10,6 +10,8 @@ import { environmentFor } from './environment.js';
 /** A second SIGINT this soon is the same one: a terminal signals the whole group, and npm hands it on once more. */
 const SAME_SIGNAL_MS = 500;
 
+const ALIVE_MS = 60_000;
+
 /** Runs a gateway until it is told to stop, or only judges what it would run with; returns the exit code. */
 export async function runGateway(options: GatewayCommandOptions, output: Output): Promise<number> {
   const environment = await environmentFor(options);
@@ -82,6 +84,8 @@ async function reload(gateway: Gateway, options: GatewayCommandOptions, log: Log
 
 /** Resolves to the exit code when the process was told to stop and has. */
 function stopped(gateway: Gateway, log: Log): Promise<number> {
+  // When the last socket has gone, only timers are left, and those of a gateway keep no process alive.
+  const alive = setInterval(() => undefined, ALIVE_MS);
   return new Promise((resolve) => {
     let firstMs: number | undefined;
     const stop = (): void => {
@@ -90,6 +94,7 @@ function stopped(gateway: Gateway, log: Log): Promise<number> {
       void gateway.drain().then(() => {
         const tookMs = Math.round(performance.now() - startMs);
         log.info('drain.done', `drained in ${(tookMs / 1_000).toFixed(1)} s`, { tookMs });
+        clearInterval(alive);
         resolve(0);
       });
     };

@@ -15,6 +15,9 @@ export const relay: Carrier = {
   carry: (exchange) => new Relay(exchange),
 };
 
+/** Why dialling was given up. A reason of our own: without one, an exception with its stack is made for each. */
+const GONE = 'gone';
+
 class Relay implements Carriage {
   readonly #exchange: Exchange;
   readonly #dialling = new AbortController();
@@ -153,7 +156,7 @@ class Relay implements Carriage {
   }
 
   #clientClosed(): void {
-    this.#dialling.abort();
+    if (this.#open === undefined) this.#dialling.abort(GONE);
     this.#clientEnded();
     this.#isClosing = true;
     this.#open?.socket.resume();
@@ -188,7 +191,7 @@ class Relay implements Carriage {
 
   #destroy(by: Side, cause: string): void {
     this.#exchange.account.endedBy(by, cause, 1006);
-    this.#dialling.abort();
+    if (this.#open === undefined) this.#dialling.abort(GONE);
     this.#exchange.socket.destroy();
     this.#open?.socket.destroy();
   }
