@@ -31,6 +31,8 @@ class Client {
   /** In all, without a transport. */
   transportlessMs = 0;
   #lostMs = 0;
+  /** Since when it has no transport. */
+  #goneMs = 0;
   #onlineMs = 0;
   /** @type {number | undefined} */
   #attachedMs;
@@ -85,19 +87,24 @@ class Client {
   }
 
   #lost() {
-    this.#lostMs = Date.now();
+    this.#lostMs = this.#goneMs = Date.now();
     this.#attachedMs = undefined;
   }
 
   look() {
-    if (this.#lostMs === 0 || this.#attachedMs !== undefined) return;
-    if (this.socket?.getStatistics().state === 'open') this.#attached();
+    if (this.#lostMs === 0) return;
+    const isOpen = this.socket?.getStatistics().state === 'open';
+    if (isOpen && this.#attachedMs === undefined) this.#attached();
+    if (isOpen || this.#attachedMs === undefined) return;
+    // Lost once more, before it had all.
+    this.#goneMs = Date.now();
+    this.#attachedMs = undefined;
   }
 
   #attached() {
     const nowMs = Date.now();
     this.#attachedMs = nowMs;
-    this.transportlessMs += nowMs - this.#lostMs;
+    this.transportlessMs += nowMs - this.#goneMs;
     sample(samples.attachedAtMs, nowMs);
   }
 

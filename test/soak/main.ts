@@ -12,8 +12,8 @@ const USAGE = `Runs real pods, a real Redis and many real clients, disturbs them
   --clients N        default 1000; a rollout 2000
   --client-processes N   processes that the clients are in (default 2)
   --pods N           default 3
-  --rate R           messages per second of each client, each of which is echoed (default 1)
-  --news R           messages per second to all clients (default 1)
+  --rate R           messages per second of each client, each of which is echoed (default 0.5; a rollout 0.2)
+  --news R           messages per second to all clients (default 0.5; a rollout 0.2)
   --cut-every S      seconds between the cuts of one client, about (default 15)
   --offline S        seconds that a cut lasts, about (default 2)
   --kill-every S     seconds between kills of a random pod, about (default 30)
@@ -33,8 +33,8 @@ const OPTIONS = {
   clients: { type: 'string' },
   'client-processes': { type: 'string', default: '2' },
   pods: { type: 'string', default: '3' },
-  rate: { type: 'string', default: '1' },
-  news: { type: 'string', default: '1' },
+  rate: { type: 'string' },
+  news: { type: 'string' },
   'cut-every': { type: 'string', default: '15' },
   offline: { type: 'string', default: '2' },
   'kill-every': { type: 'string', default: '30' },
@@ -72,8 +72,8 @@ function read(argv: readonly string[]): { options: SoakOptions; json: boolean } 
     clients: number('clients', values.clients ?? (isRollout ? '2000' : '1000'), 1, 20_000, true),
     clientProcesses: number('client-processes', values['client-processes'], 1, 16, true),
     pods: number('pods', values.pods, 2, 16, true),
-    messagesPerSecond: number('rate', values.rate, 0.01, 1_000),
-    newsPerSecond: number('news', values.news, 0.01, 1_000),
+    messagesPerSecond: number('rate', values.rate ?? (isRollout ? '0.2' : '0.5'), 0.01, 1_000),
+    newsPerSecond: number('news', values.news ?? (isRollout ? '0.2' : '0.5'), 0.01, 1_000),
     cutMs: ms('cut-every'),
     offlineMs: ms('offline'),
     killMs: ms('kill-every'),

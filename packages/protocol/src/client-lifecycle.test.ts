@@ -209,6 +209,14 @@ describe('a client that changes its transport', () => {
     expect(client.out).toEqual(['close 4501 HF_FENCED false']);
   });
 
+  it('ends as expired when it was away for longer than a session lives: whoever had taken it', () => {
+    const client = new TestClient().open();
+    client.session.handleLost(1, CLOSE.fenced, 'HF_FENCED', 5);
+    client.redial(2).skip();
+    client.session.handleLost(2, CLOSE.expired, 'HF_EXPIRED', 5 + DEFAULT_POLICY.sessionMs);
+    expect(client.out).toEqual(['close 4502 HF_EXPIRED false']);
+  });
+
   it('goes on when it was a pod that had taken its session, because the other one seemed dead', () => {
     const client = new TestClient().open();
     client.session.handleLost(1, CLOSE.fenced, 'HF_FENCED', 5);

@@ -40,8 +40,8 @@ export class ClientSession {
   #state: ClientState = 'connecting';
   #identity: Identity | undefined;
   #plain: TransportId | undefined;
-  /** The transport before was fenced: if the session is refused now, another one has it. */
-  #fenced = false;
+  /** When the transport before was fenced, if it was: if the session is refused within its life, another one has it. */
+  #fencedMs: number | undefined;
   #closing: { readonly code: number; readonly reason: string; readonly limitMs: number } | undefined;
   /** Our bye is on the transport of now. */
   #saidBye = false;
@@ -248,7 +248,7 @@ export class ClientSession {
     const spare = this.#connector.failed(nowMs, !this.#identity);
     if (spare) return this.#believe(spare);
     const verdict = verdictOf(code);
-    if (verdict === 'anew' || verdict === 'never') return this.#refused(code, reason);
+    if (verdict === 'anew' || verdict === 'never') return this.#refused(code, reason, nowMs);
     if (this.#isExhausted) return this.#giveUp();
     // The transport before this one was given up because this one was expected to take over.
     if (this.#state === 'open' && !this.#traffic.link) this.#interrupted(code, reason);
@@ -292,24 +292,25 @@ export class ClientSession {
   }
 
   /** The server will not go on with the session. If it has ended because we said so, all is well. */
-  #refused(code: number, reason: string): void {
+  #refused(code: number, reason: string, nowMs: number): void {
     const isOver = code === CLOSE.expired;
     if (this.#closing && this.#saidBye && isOver && this.#traffic.waitingMessages === 0) {
       this.#finish('refused', this.#closing.code, this.#closing.reason, true);
-    } else if (this.#fenced && isOver) this.#finish('refused', CLOSE.fenced, errors.FENCED.code, false);
-    else this.#finish('refused', code, reason, false);
+    } else if (isOver && nowMs - (this.#fencedMs ?? -Infinity) < this.#traffic.policy.sessionMs) {
+      this.#finish('refused', CLOSE.fenced, errors.FENCED.code, false);
+    } else this.#finish('refused', code, reason, false);
   }
 
   /** The transport that carried the session is gone. */
   #lost(code: number, reason: string, nowMs: number, retryMs?: number): void {
     if (!this.#traffic.link?.proved) this.#dialer.disproved();
     this.#traffic.leave();
-    this.#fenced = code === CLOSE.fenced;
+    this.#fencedMs = code === CLOSE.fenced ? nowMs : undefined;
     const verdict = verdictOf(code);
-    if (verdict === 'anew' || verdict === 'never') return this.#refused(code, reason);
+    if (verdict === 'anew' || verdict === 'never') return this.#refused(code, reason, nowMs);
     const { candidate } = this.#connector;
     // Our own resume has fenced the old transport: the new one is as good as there, and nothing was interrupted.
-    if (this.#fenced && candidate?.phase === 'greeting') return;
+    if (this.#fencedMs !== undefined && candidate?.phase === 'greeting') return;
     this.#interrupted(code, reason);
     if (!candidate) this.#dialAgain(verdict, nowMs, retryMs);
   }
@@ -381,7 +382,7 @@ export class ClientSession {
     identity.token = body.token;
     const old = this.#traffic.link;
     const trouble = this.#traffic.resume(link, body, nowMs);
-    if (trouble?.fault === errors.EXPIRED) return this.#refused(CLOSE.expired, errors.EXPIRED.code);
+    if (trouble?.fault === errors.EXPIRED) return this.#refused(CLOSE.expired, errors.EXPIRED.code, nowMs);
     if (trouble) return this.#broken(link, trouble.fault, trouble.detail, nowMs);
     identity.pod = body.pod;
     this.#attached();
@@ -401,7 +402,7 @@ export class ClientSession {
     const spare = this.#connector.takeSpare();
     if (spare) this.#hangUp(spare.id, CLOSE.normal);
     this.#connector.accept();
-    this.#fenced = false;
+    this.#fencedMs = undefined;
     this.#saidBye = false;
     this.#count.transports++;
   }
