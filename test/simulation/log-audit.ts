@@ -18,6 +18,7 @@ interface SessionAudit {
 export class LogAudit {
   /** Offsets by stream and text. */
   readonly #places = new Map<string, Map<string, number>>();
+  readonly #closing = new Set<string>();
   readonly #sessions = new Map<string, SessionAudit>();
   /** The epoch under which each session may be written, by the answers of the store. */
   readonly #epochs = new Map<string, number>();
@@ -29,7 +30,7 @@ export class LogAudit {
   }
 
   began(id: string, client: ClientAudit): void {
-    this.#sessions.set(id, { client, watermark: 0, count: 0, isClosing: false, isEnded: false });
+    this.#sessions.set(id, { client, watermark: 0, count: 0, isClosing: this.#closing.has(id), isEnded: false });
     client.begin(sessionStream(id), 0);
   }
 
@@ -110,6 +111,8 @@ export class LogAudit {
         if (session) session.count = (JSON.parse(effect.data) as { count: number }).count;
         return;
       case 'close':
+        // A server may close a session before its client has heard that it has one.
+        this.#closing.add(effect.session);
         if (session) session.isClosing = true;
         return;
     }

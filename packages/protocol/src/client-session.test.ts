@@ -108,13 +108,30 @@ describe('a client that sends', () => {
     expect(client.out).toEqual(['1> m 1 0|a', '1> m 2 0|b']);
     expect(client.session.bufferedBytes).toBe(1);
     client.hear(1, { type: 'ping', stamp: 5, ack: 1 });
-    expect(client.out).toEqual(['1> pong 5 0|', '1> m 3 0|c']);
+    expect(client.out).toEqual(['1> pong 5 0|', '1> ping 0 0|', '1> m 3 0|c']);
   });
 
   it('refuses everything once it is closed', () => {
     const client = new TestClient().open();
     client.hear(1, { type: 'bye', code: 3_000, reason: '' });
     expect(client.session.send(text('a'), 0)).toBe(errors.ENDED);
+  });
+});
+
+describe('a client whose server always asks first', () => {
+  it('measures its own round trip all the same, once on each transport', () => {
+    const client = new TestClient().open();
+    client.hear(1, { type: 'ping', stamp: 5, ack: 0 });
+    expect(client.out).toEqual(['1> pong 5 0|', '1> ping 0 0|']);
+    client.hear(1, { type: 'ping', stamp: 6, ack: 0 });
+    expect(client.out).toEqual(['1> pong 6 0|']);
+    client.session.handleData(1, 'pong 0 0\n', false, 37);
+    expect(client.session.statistics.rttMs).toBe(37);
+    client.session.handleLost(1, 1006, '', 40);
+    client.redial(2).resumed();
+    client.skip();
+    client.hear(2, { type: 'ping', stamp: 9, ack: 0 });
+    expect(client.out).toEqual(['2> pong 9 0|', expect.stringMatching(/^2> ping \d+ 0\|$/)]);
   });
 });
 

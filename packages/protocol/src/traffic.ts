@@ -27,6 +27,8 @@ export class Traffic {
   /** Messages replayed since `recovering` was told; undefined when all is well. */
   #replayed: number | undefined;
   #rttMs: number | undefined;
+  /** The transport whose round trip is known, or asked for. */
+  #measured: Link | undefined;
   readonly #count = { sent: 0, resent: 0, received: 0, replayed: 0, duplicates: 0, missing: 0 };
 
   constructor(outputs: Fifo<ClientOutput>, window: Window) {
@@ -167,8 +169,10 @@ export class Traffic {
         return this.#skipped(link, frame, nowMs);
       case 'ping':
         this.say({ type: 'pong', stamp: frame.stamp, ack: this.#inbox.ack });
+        this.#measure(link, nowMs);
         return undefined;
       case 'pong':
+        this.#measured = link;
         this.#rttMs = Math.max(0, Math.floor(nowMs) - frame.stamp);
         return undefined;
       default:
@@ -176,6 +180,13 @@ export class Traffic {
     }
     this.tellIfRecovered();
     return undefined;
+  }
+
+  /** A server that always asks first would leave us without a round trip of our own: once on each transport we ask as well. */
+  #measure(link: Link, nowMs: number): void {
+    if (this.#measured === link) return;
+    this.#measured = link;
+    this.say({ type: 'ping', stamp: Math.floor(nowMs), ack: this.#inbox.ack });
   }
 
   #arrived(link: Link, topic: string, n: number, { data, binary }: Payload, nowMs: number): Fault | undefined {
