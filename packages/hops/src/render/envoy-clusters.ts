@@ -1,7 +1,7 @@
 import type { Environment, Route } from '@holdfast/policy';
 import { isIP } from 'node:net';
 import { connectionsInAll, groupBy, serviceHost } from './chain.js';
-import { unsupported } from './target.js';
+import { checkStickiness } from './own-proxy.js';
 import { duration } from './units.js';
 import { noted, type Yaml } from './yaml.js';
 
@@ -33,13 +33,7 @@ export function clusters(env: Environment): Yaml {
 }
 
 function cluster(env: Environment, route: Route): Yaml {
-  if (env.pods.length === 0 && route.stickiness.by !== 'none') {
-    throw unsupported(
-      'envoy',
-      `stickiness by ${route.stickiness.by} without the addresses of the pods`,
-      'list them under pods',
-    );
-  }
+  checkStickiness(env, route.stickiness, 'envoy');
   const { maxFails, failTimeoutMs, readyPath, intervalMs, timeoutMs, rise = 2, fall = 3 } = env.health;
   const connections = connectionsInAll(env);
   const policy = balanceOf(route.stickiness);

@@ -2,7 +2,7 @@ import { type CookiePolicy, type Environment, type Route, type Stickiness, forma
 import { hopOf, optionOf, proxiesBefore, SESSION_PARAMETER } from './chain.js';
 import { clusterName, clusters } from './envoy-clusters.js';
 import { type Target, unsupported } from './target.js';
-import { capital } from './nginx-upstream.js';
+import { acceptsOf, capital, certificateOf, listenPort } from './own-proxy.js';
 import { duration, mostSpecificFirst, seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
 
@@ -21,7 +21,7 @@ export const envoy: Target = {
 };
 
 function listeners(env: Environment): Yaml {
-  const port = Number(optionOf(hopOf(env, 'envoy'), 'port') ?? (env.tls ? 443 : 80));
+  const port = listenPort(env, 'envoy');
   return [
     {
       name: env.service.name,
@@ -33,15 +33,8 @@ function listeners(env: Environment): Yaml {
 }
 
 function tls(env: Environment): Yaml | undefined {
-  if (!env.tls) return undefined;
-  const { certificate, key } = env.tls;
-  if (certificate === undefined || key === undefined) {
-    throw unsupported(
-      'envoy',
-      'TLS without files',
-      'set tls.certificate and tls.key, or leave tls out where another hop ends it',
-    );
-  }
+  const files = certificateOf(env, 'envoy');
+  if (!files) return undefined;
   return {
     name: 'envoy.transport_sockets.tls',
     typed_config: {
@@ -49,7 +42,9 @@ function tls(env: Environment): Yaml | undefined {
       common_tls_context: {
         tls_params: { tls_minimum_protocol_version: 'TLSv1_2' },
         alpn_protocols: ['h2', 'http/1.1'],
-        tls_certificates: [{ certificate_chain: { filename: certificate }, private_key: { filename: key } }],
+        tls_certificates: [
+          { certificate_chain: { filename: files.certificate }, private_key: { filename: files.key } },
+        ],
       },
     },
   };
@@ -114,7 +109,7 @@ const localReplies = (): Yaml => ({
 
 /** New requests: a WebSocket counts once, when it begins. */
 function rateLimit(env: Environment): Yaml {
-  const accepts = env.limits.acceptsPerSecond * Math.max(env.pods.length, 1);
+  const accepts = acceptsOf(env);
   return {
     name: 'envoy.filters.http.local_ratelimit',
     typed_config: {

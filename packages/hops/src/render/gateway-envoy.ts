@@ -1,7 +1,7 @@
 import { type CookiePolicy, type Environment, type Stickiness, formatDuration } from '@holdfast/policy';
 import { connectionsInAll, ownLabels, proxiesBefore } from './chain.js';
 import { gatewayName, type Implementation, type RouteGroup } from './gateway-implementation.js';
-import { capital } from './nginx-upstream.js';
+import { capital } from './own-proxy.js';
 import { gatewayDuration } from './units.js';
 import { noted, type Yaml } from './yaml.js';
 

@@ -10,7 +10,7 @@ import {
   SESSION_PARAMETER,
   websocketsOf,
 } from './chain.js';
-import { capital } from './nginx-upstream.js';
+import { capital } from './own-proxy.js';
 import type { Notes, Target } from './target.js';
 import { identifier, seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';

@@ -1,14 +1,7 @@
 import type { CookiePolicy, Environment, PodAddress, Route, Stickiness } from '@holdfast/policy';
-import {
-  groupBy,
-  hasVersion,
-  hopOf,
-  proxiesBefore,
-  serviceHost,
-  SESSION_PARAMETER,
-  hasProxyProtocol,
-} from './chain.js';
+import { groupBy, hasVersion, hopOf, serviceHost, SESSION_PARAMETER } from './chain.js';
 import { because, block, type Line } from './conf.js';
+import { addressOf, capital, checkStickiness } from './own-proxy.js';
 import { type Notes, unsupported } from './target.js';
 import { identifier, seconds } from './units.js';
 
@@ -32,7 +25,7 @@ export function upstreamOf(env: Environment, { stickiness, port }: Destination):
 }
 
 /** Whether this nginx makes the cookie itself. */
-upstreamOf.hasOwnCookie = (env: Environment): boolean => hasVersion(hopOf(env, 'nginx'), STICKY_VERSION);
+export const makesCookies = (env: Environment): boolean => hasVersion(hopOf(env, 'nginx'), STICKY_VERSION);
 
 export function upstreamsOf(env: Environment, notes: Notes): Line[] {
   const health: Destination = { stickiness: { by: 'none', balance: 'round-robin' }, port: env.service.port };
@@ -43,7 +36,7 @@ export function upstreamsOf(env: Environment, notes: Notes): Line[] {
 function upstream(env: Environment, destination: Destination, notes: Notes): Line[] {
   const name = upstreamOf(env, destination);
   const { stickiness } = destination;
-  checkStickiness(env, stickiness);
+  checkNginx(env, stickiness);
   if (stickiness.by !== 'none' && stickiness.maxLoad !== undefined) {
     notes.add(`maxLoad of ${stickiness.maxLoad} is not rendered: the hashes of nginx know no bound on load`);
   }
@@ -60,38 +53,16 @@ function upstream(env: Environment, destination: Destination, notes: Notes): Lin
   ];
 }
 
-function checkStickiness(env: Environment, stickiness: Stickiness): void {
-  if (stickiness.by === 'none') return;
-  if (env.pods.length === 0) {
-    throw unsupported(
-      'nginx',
-      `stickiness by ${stickiness.by} without the addresses of the pods`,
-      'list them under pods',
-    );
+function checkNginx(env: Environment, stickiness: Stickiness): void {
+  checkStickiness(env, stickiness, 'nginx');
+  const isHashed = stickiness.by !== 'none' && !(stickiness.by === 'cookie' && makesCookies(env));
+  if (isHashed && env.pods.some(({ backup }) => backup)) {
+    const wish = `a backup pod with stickiness by ${stickiness.by}`;
+    throw unsupported('nginx', wish, 'its hash methods have none: leave backup out');
   }
-  if (!(stickiness.by === 'cookie' && upstreamOf.hasOwnCookie(env)) && env.pods.some(({ backup }) => backup)) {
-    throw unsupported(
-      'nginx',
-      `a backup pod with stickiness by ${stickiness.by}`,
-      'its hash methods have none: leave backup out',
-    );
-  }
-  if (stickiness.by === 'cookie' && !/^\w+$/.test(stickiness.cookie.name) && !upstreamOf.hasOwnCookie(env)) {
-    throw unsupported(
-      'nginx',
-      `a cookie named ${stickiness.cookie.name}`,
-      'its variables have letters, digits and _ only',
-    );
-  }
-  const proxies = proxiesBefore(env, 'nginx');
-  const isHidden = proxies.length > 0 && env.gateway.trustedProxies.length === 0 && !hasProxyProtocol(env, 'nginx');
-  if (stickiness.by === 'ip' && isHidden) {
-    const names = proxies.map(({ name }) => name).join(' and ');
-    throw unsupported(
-      'nginx',
-      `stickiness by address behind ${names}, whose addresses all clients share`,
-      'name its networks in gateway.trustedProxies, or stick by cookie',
-    );
+  if (isHashed && stickiness.by === 'cookie' && !/^\w+$/.test(stickiness.cookie.name)) {
+    const wish = `a cookie named ${stickiness.cookie.name}`;
+    throw unsupported('nginx', wish, 'its variables have letters, digits and _ only');
   }
 }
 
@@ -110,7 +81,6 @@ function servers(env: Environment, { port }: Destination): Line[] {
   ];
 }
 
-const addressOf = ({ host, port }: PodAddress): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
 const weight = ({ weight: value }: PodAddress): string => (value === 1 ? '' : ` weight=${value}`);
 
 function methodLines(stickiness: Stickiness, env: Environment): Line[] {
@@ -124,7 +94,7 @@ function methodLines(stickiness: Stickiness, env: Environment): Line[] {
     case 'session':
       return [because(`hash $${keyOf(stickiness)} consistent;`, 'consistent: a pod more or less moves its share only')];
     case 'cookie':
-      return upstreamOf.hasOwnCookie(env)
+      return makesCookies(env)
         ? [stickyDirective(stickiness.cookie)]
         : [
             because(
@@ -167,7 +137,7 @@ function keyLines(stickiness: Stickiness, env: Environment, notes: Notes): Line[
         '',
       ];
     case 'cookie':
-      return upstreamOf.hasOwnCookie(env) ? [] : cookieMaps(stickiness.cookie, keyOf(stickiness));
+      return makesCookies(env) ? [] : cookieMaps(stickiness.cookie, keyOf(stickiness));
   }
 }
 
@@ -207,5 +177,3 @@ function stickyDirective(cookie: CookiePolicy): string {
   ];
   return `${parts.filter((part) => part !== undefined).join(' ')};`;
 }
-
-export const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
