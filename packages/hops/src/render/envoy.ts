@@ -1,7 +1,7 @@
 import { type CookiePolicy, type Environment, type Route, type Stickiness, formatDuration } from '@holdfast/policy';
-import { hopOf, optionOf, proxiesBefore, SESSION_PARAMETER } from './chain.js';
+import { hopOf, proxiesBefore, SESSION_PARAMETER } from './chain.js';
 import { clusterName, clusters } from './envoy-clusters.js';
-import { type Target, unsupported } from './target.js';
+import type { Target } from './target.js';
 import { acceptsOf, capital, certificateOf, listenPort } from './own-proxy.js';
 import { duration, mostSpecificFirst, seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';

@@ -1,6 +1,7 @@
 import type { Environment, Policy } from '@holdfast/policy';
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../files.js';
+import { given } from '../lint/collect.js';
 import { lint } from '../lint/engine.js';
 import { LINTERS } from '../lint/linters.js';
 import { Source } from '../source.js';
@@ -17,7 +18,7 @@ function findings(policy: Policy, env: Environment, targets?: readonly TargetNam
     environments: [env],
     files: memoryFiles(Object.fromEntries(files.map(({ path, text }) => [path, text]))),
   };
-  const report = lint(sources, { linters: LINTERS, context }, new Set(sources));
+  const report = lint(given(...sources), { linters: LINTERS, context });
   return [...new Set(report.findings.map(({ rule, severity }) => `${rule} ${severity}`))];
 }
 
