@@ -34,6 +34,7 @@ Examples
   $ holdfast lint /etc/nginx/nginx.conf
   $ holdfast lint deploy --policy holdfast.yaml --env prod
   $ helm template chart | holdfast lint - --json
+  $ nginx -T | holdfast lint -
   $ holdfast lint nginx.conf --fix --dry-run
 `;
 

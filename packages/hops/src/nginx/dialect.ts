@@ -1,13 +1,16 @@
 import { basename, dirname } from 'node:path';
+import type { Files } from '../files.js';
 import type { Source } from '../source.js';
 import type { LintContext } from '../lint/context.js';
 import type { Dialect, Reading } from '../lint/dialect.js';
+import { dumped, filesOfDump } from './dump.js';
 import { type NginxTree, readNginx } from './tree.js';
 
+/** Bounded, so that no text makes them slow. */
 const BLOCK =
-  /^[ \t]*(?:http|server|events|stream|upstream[ \t]+\S+|location[ \t][^\n{]+|map[ \t]+\S+[ \t]+\S+)[ \t\r\n]*\{/m;
+  /(?:^|[;{}])[ \t]*(?:http|server|events|stream|upstream[ \t]+\S{1,300}|location[ \t][^\n{]{1,500}|(?:map|geo)[ \t][^\n{]{1,300})[ \t\r\n]{0,100}\{/m;
 const DIRECTIVE =
-  /^[ \t]*(?:proxy_(?:pass|set_header|http_version|read_timeout)|worker_processes|include|listen)[ \t]+[^\n]*;/m;
+  /(?:^|[;{}])[ \t]*(?:proxy_(?:pass|set_header|http_version|read_timeout)|worker_processes|include|listen)[ \t][^\n;]{1,500};/m;
 const HEAD_CHARS = 65_536;
 
 /** By its content: a block or a directive of nginx; not by its name alone, which Caddy, Apache and others share. */
@@ -18,11 +21,28 @@ export function isNginx({ path, text }: Source): boolean {
   // Keys of HAProxy's sections never end in `;`.
   const head = text.slice(0, HEAD_CHARS);
   if (BLOCK.test(head) && /;|\}/.test(head)) return true;
-  return DIRECTIVE.test(head) || (/^nginx.*\.conf$/.test(name) && text.trim() === '');
+  return DIRECTIVE.test(head) || /^nginx.*\.conf$/.test(name);
+}
+
+/** Every configuration that the texts make up. A text may be one that `nginx -T` printed, with all its files in it. */
+export function readAll(sources: readonly Source[], { files }: LintContext): Reading<NginxTree> {
+  const trees: NginxTree[] = [];
+  const plain: Source[] = [];
+  for (const source of sources) {
+    const parts = filesOfDump(source);
+    if (parts?.[0]) trees.push(readNginx(parts[0], dumped(parts)));
+    else plain.push(source);
+  }
+  trees.push(...readFiles(plain, files));
+  return {
+    units: trees,
+    problems: trees.flatMap((tree) => tree.problems),
+    sources: trees.flatMap((tree) => tree.files.map(({ source }) => source)),
+  };
 }
 
 /** A root is a file that no other includes. Parts of `http` that lie side by side are one configuration: a `conf.d`. */
-export function readAll(sources: readonly Source[], { files }: LintContext): Reading<NginxTree> {
+function readFiles(sources: readonly Source[], files: Files): NginxTree[] {
   const trees = sources.map((source) => readNginx(source, files));
   const names = (tree: NginxTree): string[] => tree.files.map(({ source }) => files.identity(source.path));
   const included = new Set(trees.flatMap((tree) => names(tree).slice(1)));
@@ -35,17 +55,11 @@ export function readAll(sources: readonly Source[], { files }: LintContext): Rea
     roots.push(tree);
     for (const name of names(tree)) covered.add(name);
   }
-  const units = [...together(roots).values()].map(([first, ...others]) =>
+  return Array.from(together(roots).values(), ([first, ...others]) =>
     first === undefined || others.length === 0
       ? first
       : readNginx(first.root.source, files, ...others.map(({ root }) => root.source)),
-  );
-  const read = units.filter((tree) => tree !== undefined);
-  return {
-    units: read,
-    problems: read.flatMap((tree) => tree.problems),
-    sources: read.flatMap((tree) => tree.files.map(({ source }) => source)),
-  };
+  ).filter((tree) => tree !== undefined);
 }
 
 const OF_HTTP = new Set(['server', 'upstream', 'map', 'limit_req_zone', 'limit_conn_zone', 'log_format', 'geo']);

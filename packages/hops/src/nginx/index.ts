@@ -1,3 +1,4 @@
+export { filesOfDump } from './dump.js';
 export { effective, effectiveOne, effectiveValue, enclosing, own, walk } from './effective.js';
 export { escapeWord, type Token, tokenize, type TokenKind, unescape } from './lexer.js';
 export { type Directive, type NginxFile, parseNginx, type SyntaxProblem, type Word } from './parser.js';

@@ -48,7 +48,7 @@ export function readNginx(root: Source, files: Files, ...others: readonly Source
   return new Reader(root, files).read(others);
 }
 
-/** The tree of one text whose includes are not at hand, such as one that `nginx -T` printed. */
+/** The tree of one text whose includes are not at hand, such as the nginx.conf of a controller's pod. */
 export function nginxTree(root: Source): NginxTree {
   const none: Files = {
     read: () => ({ unreadable: 'it is not at hand', isMissing: true }),

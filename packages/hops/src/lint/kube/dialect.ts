@@ -18,7 +18,7 @@ import { workloadRules } from './workloads.js';
 
 const NAMED = /\.(?:ya?ml|json)$/i;
 /** What makes YAML ours: an object of Kubernetes, Envoy's sections, an ARM template, services of compose. */
-const MARKS = /^\s*["']?(?:apiVersion|kind|static_resources|dynamic_resources|resources|services)["']?\s*:/m;
+const MARKS = /^[ \t]*["']?(?:apiVersion|kind|static_resources|dynamic_resources|resources|services)["']?[ \t]*:/m;
 const HEAD_CHARS = 65_536;
 
 /** A template is text with holes in it, not YAML: its output is what a cluster sees. */

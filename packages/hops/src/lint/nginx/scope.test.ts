@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { memoryFiles } from '../../files.js';
+import { Source } from '../../source.js';
+import { given } from '../collect.js';
+import { lint } from '../engine.js';
+import { LINTERS } from '../linters.js';
+import type { Finding } from '../rule.js';
+
+/** Lints files by name; those in `inside` are only there to be included. */
+function findings(
+  texts: Readonly<Record<string, string>>,
+  inside: Readonly<Record<string, string>> = {},
+): readonly Finding[] {
+  const sources = Object.entries(texts).map(([path, text]) => new Source(path, text));
+  const files = memoryFiles({ ...texts, ...inside });
+  return lint(given(...sources), { linters: LINTERS, context: { environments: [], files } }).findings;
+}
+const rules = (text: string): string[] => findings({ 'site.conf': text }).map(({ rule }) => rule);
+
+const HEADERS = 'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;';
+const MAP = "map $http_upgrade $connection_upgrade { default upgrade; '' ''; }";
+
+describe('one cause is one finding', () => {
+  it.each([
+    [
+      'an Upgrade that was lost',
+      `${MAP} server { ${HEADERS} proxy_set_header Connection $connection_upgrade; location /ws { proxy_pass http://a; proxy_set_header X 1; } }`,
+      ['NGX011'],
+    ],
+    [
+      'a Connection that was lost',
+      `${MAP} server { proxy_set_header Connection $connection_upgrade; location /ws { proxy_pass http://a; ${HEADERS} } }`,
+      ['NGX011'],
+    ],
+    [
+      'upgrade beside nothing',
+      `server { location /ws { proxy_pass http://a; ${HEADERS} proxy_set_header Connection ""; proxy_set_header Connection upgrade; } }`,
+      ['NGX009'],
+    ],
+    [
+      'a swapped name without its map',
+      `server { location /ws { proxy_pass http://a; proxy_http_version 1.1; proxy_set_header Upgrade $connection_upgrade; proxy_set_header Connection upgrade; } }`,
+      ['NGX007'],
+    ],
+    ['a location with nothing at all', 'server { location /ws { proxy_pass http://a; } }', ['NGX001']],
+    [
+      'headers in an if',
+      `server { location /ws { if ($http_upgrade) { ${HEADERS.slice(24)} } proxy_pass http://a; } }`,
+      ['NGX012'],
+    ],
+  ])('for %s', (_, text, expected) => {
+    expect(rules(text)).toEqual(expected);
+  });
+});
+
+describe('a variable counts as set', () => {
+  it.each([
+    ['by set', 'set $how upgrade;', ''],
+    ['by geo', '', 'geo $how { default upgrade; }'],
+    ['by a group of a regular expression', 'if ($http_upgrade ~ "(?<how>.+)") { set $x 1; }', ''],
+    ['by Lua', 'set_by_lua_block $how { return "upgrade" }', ''],
+  ])('%s', (_, inLocation, outside) => {
+    const location = `location /ws { ${inLocation} proxy_pass http://a; ${HEADERS} proxy_set_header Connection $how; }`;
+    expect(rules(`${outside} server { ${location} }`)).toEqual([]);
+  });
+
+  it('in another file that is included, or lies beside', () => {
+    const server = `server { location /ws { proxy_pass http://a; ${HEADERS} proxy_set_header Connection $connection_upgrade; } }`;
+    expect(findings({ 'conf.d/site.conf': server }).map(({ rule, severity }) => [rule, severity])).toEqual([
+      ['NGX006', 'warning'],
+    ]);
+    expect(findings({ 'conf.d/site.conf': server, 'conf.d/map.conf': MAP })).toEqual([]);
+    const root = 'worker_shutdown_timeout 1m; error_log e info; events {} http { include maps/*.conf; include site; }';
+    expect(findings({ 'nginx.conf': root }, { site: server, 'maps/a.conf': MAP })).toEqual([]);
+    expect(findings({ 'nginx.conf': root, site: server }, { 'maps/a.conf': 'map $a $b { }' })).toMatchObject([
+      { rule: 'NGX006', severity: 'error', file: 'site' },
+    ]);
+  });
+});
+
+describe('what nginx -T prints', () => {
+  it('is read as the files that it holds, with their own lines', () => {
+    const dump = [
+      'nginx: configuration file /etc/nginx/nginx.conf test is successful',
+      '# configuration file /etc/nginx/nginx.conf:',
+      'worker_shutdown_timeout 1m; error_log e info; events {}',
+      'http { include /etc/nginx/conf.d/*.conf; }',
+      '',
+      '# configuration file /etc/nginx/conf.d/site.conf:',
+      'server {',
+      '  location /ws { proxy_pass http://a; }',
+      '}',
+      '',
+    ].join('\n');
+    expect(findings({ '<stdin>': dump })).toMatchObject([
+      { rule: 'NGX001', file: '/etc/nginx/conf.d/site.conf', line: 2, column: 3 },
+    ]);
+  });
+});
+
+describe('a file is taken for nginx, HAProxy or Caddy', () => {
+  it.each([
+    ['nginx.conf', 'worker_processes 1;\nhttp {\n}\n'],
+    ['default', 'server {\n  listen 80;\n}\n'],
+    ['haproxy.cfg', 'defaults\n  mode http\nbackend a\n  server b 1:1\n'],
+    ['<stdin>', 'global\n  log stdout\nfrontend f\n  bind :80\n'],
+    ['Caddyfile', 'a.com {\n  reverse_proxy b\n}\n'],
+    ['<stdin>', 'a.com {\n  reverse_proxy b:80\n}\n'],
+  ])('by its content or name: %s', (path, text) => {
+    expect(findings({ [path]: text }).filter(({ rule }) => rule === 'LINT002')).toEqual([]);
+  });
+
+  it.each([
+    ['notes.txt', 'Put the server behind the proxy; then listen.\n'],
+    ['httpd.conf', '<VirtualHost *:80>\n  ProxyPass / http://a/\n</VirtualHost>\n'],
+    ['main.c', 'int main(void) {\n  return 0;\n}\n'],
+  ])('and nothing else is: %s', (path, text) => {
+    expect(findings({ [path]: text }).map(({ rule }) => rule)).toEqual(['LINT002']);
+  });
+});
