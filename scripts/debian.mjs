@@ -10,8 +10,9 @@ import { delimiter, isAbsolute, join } from 'node:path';
 export const needs = {
   chromium: { program: 'chromium', packages: ['chromium', 'fonts-dejavu-core'] },
   redis: { program: 'redis-server', packages: ['redis-server'] },
-  nginx: { program: 'nginx', packages: ['nginx', 'libnginx-mod-stream', 'openssl'] },
+  nginx: { program: 'nginx', packages: ['nginx', 'openssl'] },
   haproxy: { program: 'haproxy', packages: ['haproxy', 'openssl'] },
+  nginxstream: { program: '/usr/lib/nginx/modules/ngx_stream_module.so', packages: ['nginx', 'libnginx-mod-stream'] },
   nginxlua: { program: '/usr/lib/nginx/modules/ngx_http_lua_module.so', packages: ['nginx', 'libnginx-mod-http-lua'] },
   // Debian's own Python; one of another origin, first on the PATH, may lack the module.
   python: {

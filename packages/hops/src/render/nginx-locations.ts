@@ -1,9 +1,13 @@
 import { type Environment, type Route, type Stickiness, formatDuration } from '@holdfast/policy';
+import { clockOf, hopOf } from './chain.js';
 import { because, block, type Line } from './conf.js';
 import { ERROR_PAGE } from './nginx-errors.js';
 import { makesCookies, upstreamOf } from './nginx-upstream.js';
 import { acceptsOf, knowsAddress } from './own-proxy.js';
 import { identifier, mostSpecificFirst, seconds } from './units.js';
+
+/** nginx's own `send_timeout`. */
+const CLIENT_SEND_MS = 60_000;
 
 /** Whether nginx lives it answers itself; whether anything behind it does, a pod has to say. */
 export function healthLocations(env: Environment): Line[] {
@@ -50,7 +54,7 @@ function location(env: Environment, route: Route): Line {
       ? ['proxy_set_header Upgrade $http_upgrade;', 'proxy_set_header Connection $connection_upgrade;']
       : ["proxy_set_header Connection '';"],
     '',
-    timeoutLines(route),
+    timeoutLines(env, route),
     isWebSocket
       ? because('proxy_socket_keepalive on;', 'finds a pod whose machine is gone; resets no timeout')
       : undefined,
@@ -67,7 +71,11 @@ function location(env: Environment, route: Route): Line {
   );
 }
 
-function timeoutLines(route: Route): Line[] {
+/** How long a client may take no byte: its buffers wait meanwhile, so no longer than by default, whatever a pod may have. */
+const clientSendMs = (env: Environment, route: Route): number =>
+  clockOf(hopOf(env, 'nginx'), 'clientSend') ?? Math.min(route.sendMs, CLIENT_SEND_MS);
+
+function timeoutLines(env: Environment, route: Route): Line[] {
   const read = seconds(route.readMs);
   if (route.kind === 'rest') {
     return [
@@ -86,7 +94,7 @@ function timeoutLines(route: Route): Line[] {
       `proxy_send_timeout ${seconds(route.sendMs)}s;`,
       'the pod takes no byte; no idle timeout, whatever is said of it',
     ),
-    because(`send_timeout ${seconds(route.sendMs)}s;`, 'the client takes no byte; no idle timeout either'),
+    because(`send_timeout ${seconds(clientSendMs(env, route))}s;`, 'the client takes no byte; no idle timeout either'),
   ];
 }
 
