@@ -25,6 +25,8 @@ export interface RunResult {
   readonly violation: Violation | undefined;
 }
 
+/** Every so many-th seed runs behind a gateway. It is not drawn, so that seeds that have found something stay what they were. */
+const GATEWAY_SEEDS = 3;
 /** How often bounds are looked at. */
 const BOUNDS_STEPS = 256;
 /** Steps without the clock moving on, after which somebody is taken to be in a busy loop. */
@@ -53,7 +55,8 @@ async function runWorld({ seed, steps: limit, only, trace }: RunOptions, plant: 
   const memory = { retention: { entries: setting.retained } };
   const store = plant.store?.(memory) ?? new MemoryStore(memory);
   trace?.(JSON.stringify(setting));
-  const world = new World({ random, setting, verdict, plant, store, trace });
+  const hasGateway = seed % GATEWAY_SEEDS === 0;
+  const world = new World({ random, setting, verdict, plant, store, trace, hasGateway });
   const { timeline } = world;
   const schedule = random.fork(2);
   let steps = 0;

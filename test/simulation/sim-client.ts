@@ -121,7 +121,8 @@ export class SimClient {
 
   heard(transport: TransportId, data: string | Uint8Array, binary: boolean): void {
     if (!this.links.has(transport)) return;
-    this.#heardMs = this.#nowMs;
+    // A gateway says that one itself: it tells nothing of the session.
+    if (!textOf(data).startsWith('again ')) this.#heardMs = this.#nowMs;
     this.act((machine, nowMs) => machine.handleData(transport, data, binary, nowMs));
   }
 

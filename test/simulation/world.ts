@@ -7,6 +7,7 @@ import { LogAudit } from './log-audit.js';
 import type { Plant } from './plants.js';
 import type { Op, Setting } from './schedule.js';
 import { APPLICATION_CLOSE, SimClient } from './sim-client.js';
+import { SimGateway } from './sim-gateway.js';
 import { SimPod } from './sim-pod.js';
 import { noTrouble, type StoreTrouble } from './sim-store.js';
 import type { Verdict } from './verdict.js';
@@ -22,6 +23,8 @@ export interface WorldOptions {
   readonly plant: Plant;
   readonly store: MemoryStore;
   readonly trace: ((line: string) => void) | undefined;
+  /** Connections go through a gateway, which leads them from pod to pod. */
+  readonly hasGateway: boolean;
 }
 
 interface Connection {
@@ -130,6 +133,7 @@ export class World {
       data: (data, binary) => client.heard(transport, data, binary),
       lost: (code, reason) => client.lost(transport, code, reason),
     });
+    if (this.#options.hasGateway) return this.#dialGateway(place, client, transport, { link, latencyMs });
     timeline.after(2 * (least + random() * (most - least)), () => {
       const ready = this.pods.filter((pod) => !pod.isDraining || random.chance(0.05));
       const pod = ready[Math.floor(random() * ready.length)];
@@ -141,6 +145,44 @@ export class World {
         timeline.after(least, () => client.opened(transport));
       });
     });
+  }
+
+  /** The client is connected if the gateway finds a pod. */
+  #dialGateway(place: number, client: SimClient, transport: number, connection: Connection): void {
+    const { timeline } = this;
+    const [least, most] = connection.latencyMs;
+    const gateway = new SimGateway({
+      timeline,
+      random: this.#network,
+      front: connection.link,
+      dial: () => this.#linkToPod(client),
+    });
+    timeline.after(2 * (least + this.#network() * (most - least)), () => {
+      const isOffline = timeline.nowMs < (this.#offlineUntilMs[place] ?? 0);
+      if (!client.links.has(transport)) return;
+      if (isOffline || !gateway.open()) return client.lost(transport, 1006, '');
+      this.#connections[place] = connection;
+      timeline.after(least, () => client.opened(transport));
+    });
+  }
+
+  /** From the gateway to a pod that runs. */
+  #linkToPod(client: SimClient): ModelLink | undefined {
+    const { timeline } = this;
+    const { trace } = this.#options;
+    const random = this.#network;
+    const ready = this.pods.filter((pod) => !pod.host.isPaused && (!pod.isDraining || random.chance(0.05)));
+    const pod = ready[Math.floor(random() * ready.length)];
+    if (!pod) return undefined;
+    const name = `${client.audit.name}/gateway-${pod.name}`;
+    const link = new ModelLink({
+      timeline,
+      random,
+      latencyMs: [0, 2],
+      ...(trace && { trace: (line) => trace(`${name} ${line}`) }),
+    });
+    pod.host.run(() => pod.accept(link, client.audit));
+    return link;
   }
 
   // ------------------------------------------------------------------------------------------------------ what happens

@@ -139,10 +139,7 @@ export class PodStream {
     const count = Math.min(this.#restBytes, bytes.length);
     this.#restBytes -= count;
     const isFinal = this.#restBytes === 0 && this.#restIsFinal;
-    if (isFinal) {
-      this.messages++;
-      this.#isInMessage = false;
-    }
+    if (isFinal) this.messages++;
     this.#fragment(isFinal ? 0x80 : 0, bytes.subarray(0, count));
     return count;
   }
@@ -151,6 +148,8 @@ export class PodStream {
     const header = Buffer.allocUnsafe(headerBytesFor(payload.length));
     writeHeader(header, 0, first, payload.length);
     this.#listener.pass(header);
+    // Not before: whoever looks at it behind a header must not speak there.
+    if ((first & 0x80) !== 0) this.#isInMessage = false;
     this.#listener.pass(payload);
   }
 }

@@ -139,7 +139,7 @@ class Soft implements Carriage {
     const { account, limits } = this.#exchange;
     const upstream = new Upstream(open, limits.closeMs, {
       pass: (bytes, from) => this.#toClient(bytes, from),
-      attached: () => this.#attached(),
+      attached: (from) => this.#attached(from),
       drain: (afterMs, withinMs, from) => this.#drain(afterMs, withinMs, from),
       close: (code, frame, from) => this.#podCloses(code, frame, from),
       lost: (from) => this.#podLost(from, 1006),
@@ -233,8 +233,8 @@ class Soft implements Carriage {
   }
 
   /** The pod of now has the session. */
-  #attached(): void {
-    if (this.#awaiting !== 'answer') return;
+  #attached(from: Upstream): void {
+    if (from !== this.#pod || this.#awaiting !== 'answer') return;
     this.#awaiting = 'none';
     this.#podsInVain = 0;
     this.#seeker.proved();

@@ -49,14 +49,18 @@ interface Heard {
   events: string[];
 }
 function podStream(): Heard & { stream: PodStream } {
-  const heard: Heard = { bytes: [], events: [] };
-  const stream = new PodStream({
-    pass: (bytes) => void heard.bytes.push(Buffer.from(bytes)),
+  const heard = { bytes: [], events: [] } as unknown as Heard & { stream: PodStream };
+  heard.stream = new PodStream({
+    pass: (bytes) => {
+      heard.bytes.push(Buffer.from(bytes));
+      // Whoever listens may speak where the stream says that it is between two messages.
+      if (heard.stream.isBetween) messagesIn(Buffer.concat(heard.bytes));
+    },
     attached: () => void heard.events.push('attached'),
     drain: (afterMs, withinMs) => void heard.events.push(`drain ${afterMs} ${withinMs}`),
     close: (code, frame) => void heard.events.push(`close ${code} ${frame.length}`),
   });
-  return Object.assign(heard, { stream });
+  return heard;
 }
 
 /** The payloads of messages, put together from their frames; throws where two frames do not fit together. */
