@@ -20,7 +20,7 @@ const none = {} as const;
 export const HOP_KINDS = {
   nginx: { clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown'], options: listener },
   'nginx-stream': { clocks: ['idle', 'connect', 'shutdown'], options: { ...listener, ...proxyProtocol } },
-  'ingress-nginx': { clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown'], options: ingress },
+  'ingress-nginx': { clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown', 'grace'], options: ingress },
   'nginx-ingress': { clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown'], options: ingress },
   'nginx-gateway-fabric': {
     clocks: ['read', 'send', 'clientSend', 'connect', 'shutdown'],

@@ -44,12 +44,15 @@ function asText({ environment, verdicts }: Judged): string {
     time(marginMs),
     level,
   ]);
+  const unnamed =
+    environment.hops.length === 0 ? ['', '  no hops are named: what stands between client and pod is not judged'] : [];
   const told = verdicts.filter(({ level }) => level !== 'ok').flatMap(sentences);
   const title = `${environment.name} (${environment.preset}): ${chainOf(environment).join(' > ')}`;
   return [
     title,
     '',
     table([HEAD, ...rows], '  '),
+    ...unnamed,
     ...(told.length > 0 ? ['', ...told] : []),
     '',
     summary(verdicts),

@@ -73,7 +73,7 @@ describe('holdfast check', () => {
     expect(code).toBe(1);
     const svg = await readFile(file, 'utf8');
     expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 1000 \d+"/);
-    expect(svg.match(/<g>/g)).toHaveLength(11);
+    expect(svg.match(/<g>/g)).toHaveLength(12);
     expect(svg).toContain('prefers-color-scheme: dark');
     for (const text of [
       'ping of plain clients 30s',

@@ -171,6 +171,20 @@ describe('what ends many connections together', () => {
   });
 });
 
+describe('a proxy that is replaced', () => {
+  it('must live longer than its old workers', () => {
+    const grace = (hop: string): Verdict => {
+      const verdict = of(`hops: [${hop}]`).find(({ clock }) => clock.includes('Grace'));
+      if (!verdict) throw new Error('nothing was said of it');
+      return verdict;
+    };
+    expect(grace('ingress-nginx')).toMatchObject({ level: 'ok', limitMs: 300_000, oursMs: 240_000, marginMs: 50_000 });
+    expect(grace('{kind: ingress-nginx, shutdown: 290s}')).toMatchObject({ level: 'ok', marginMs: 0 });
+    expect(grace('{kind: ingress-nginx, shutdown: 291s}')).toMatchObject({ level: 'error', marginMs: -1_000 });
+    expect(grace('{kind: ingress-nginx, shutdown: off, grace: 1m}').level).toBe('info');
+  });
+});
+
 describe('the ends', () => {
   it('are killed only when they are empty', () => {
     expect(one(of(''), 'grace')).toMatchObject({ level: 'ok', limitMs: 60_000, oursMs: 31_000, marginMs: 24_000 });

@@ -61,6 +61,17 @@ export const ingressNginx: Hop = {
       known: ['source', 'documentation'],
       covers: 'drain',
     },
+    {
+      name: 'grace',
+      title: 'terminationGracePeriodSeconds of the controller',
+      kind: 'cohort',
+      defaultMs: 300_000,
+      resetBy: NOTHING,
+      clientSees: '1006, when the controller is replaced and has not ended its workers by then',
+      raise: '`controller.terminationGracePeriodSeconds` of the chart, whose default this is',
+      outlasts: 'shutdown',
+      known: ['source'],
+    },
   ],
   notes: [
     'Every change of any Ingress or Secret may reload nginx; the connections of the old workers end 240 s later, all at once.',

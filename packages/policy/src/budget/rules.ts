@@ -6,6 +6,7 @@ import {
   KILL_RESERVE_MS,
   RESERVE_MS,
   silenceOf,
+  tickingOf,
   type Context,
   type Level,
   type Ticking,
@@ -63,7 +64,7 @@ const idle: ClockRule = {
   id: 'idle',
   title: 'A ping comes before the idle limit',
   inequality: 'ping + round trip (p99) + 1 s < limit; ping <= limit / 2, so that one may be lost',
-  why: 'An idle clock that runs out ends the connection without a close frame: clients see 1006. Only the shortest of the chain matters; an outer one need not be longer than an inner one.',
+  why: 'An idle clock that runs out ends the connection without a close frame: clients see 1006. Only the shortest of the chain matters; an outer one need not be longer than an inner one. Of Socket.IO it is pingInterval that counts here; pingTimeout is added to it only until a dead peer is found.',
   kinds: ['idle-either'],
   judge: silence,
 };
@@ -150,11 +151,13 @@ const lifetime: ClockRule = {
 const cohort: ClockRule = {
   id: 'cohort',
   title: 'What ends many connections together waits for the drain',
-  inequality: 'drain + closing <= limit (preStop too, where the hop stops with the pod)',
+  inequality: 'drain <= limit (preStop too, where the hop stops with the pod); shutdown + 10 s <= grace, of one proxy',
   why: 'A reload, a deployment or the stop of a proxy ends all connections of one process in the same instant, and all clients come back together. What is moved before is not cut.',
   kinds: ['cohort'],
-  judge({ clock, limitMs }, { environment }) {
-    const { drain } = environment;
+  judge(ticking, context) {
+    const { clock, limitMs } = ticking;
+    const { drain } = context.environment;
+    if (clock.outlasts !== undefined) return outlasting(ticking, clock.outlasts, context);
     const isMoved = drain.maxAgeMs !== undefined;
     if (clock.covers === undefined) {
       const message = `clients see ${clock.clientSees}; sessions resume, plain clients must reconnect`;
@@ -177,6 +180,31 @@ const cohort: ClockRule = {
     return { level: 'info', what, oursMs, marginMs, message, fix: 'watch the rate of reloads' };
   },
 };
+
+/** How long the `preStop` of a proxy waits, and what its end takes. */
+const PROXY_RESERVE_MS = 10_000;
+
+function outlasting({ link, limitMs }: Ticking, other: string, context: Context): Said {
+  const shorter = tickingOf(context).find((one) => one.link === link && one.clock.name === other);
+  const what = shorter?.clock.title ?? other;
+  const oursMs = shorter?.limitMs;
+  if (limitMs === undefined) return { level: 'ok', what, oursMs, message: 'it is off' };
+  if (oursMs === undefined) {
+    return { level: 'info', what, oursMs, message: `${what} is off: connections last until the proxy is killed` };
+  }
+  const marginMs = limitMs - oursMs - PROXY_RESERVE_MS;
+  if (marginMs >= 0)
+    return { level: 'ok', what, oursMs, marginMs, message: 'it ends its connections before it is killed' };
+  const message = `it is killed before ${what} (${spoken(oursMs)}) and its preStop are over, with all that it still carries`;
+  return {
+    level: 'error',
+    what,
+    oursMs,
+    marginMs,
+    message,
+    fix: `set it to ${spoken(oursMs + PROXY_RESERVE_MS)} or more`,
+  };
+}
 
 const connect: ClockRule = {
   id: 'connect',

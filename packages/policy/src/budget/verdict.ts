@@ -85,9 +85,8 @@ function ticking(environment: Environment, link: Link, clock: Clock): Ticking[] 
   const kind = option === true && clock.becomes ? clock.becomes.kind : clock.kind;
   const own = link.use.clocksMs.get(clock.name);
   const one = { link, clock, kind, paths: [] };
-  // Zero is how a policy switches a clock off, except where it is what a cohort gets.
-  const off = (ms: number): number | undefined => (ms === 0 && kind !== 'cohort' ? undefined : ms);
-  if (own !== undefined) return [{ ...one, limitMs: off(own), limitFrom: 'hop' }];
+  // Zero is how a policy switches a clock off.
+  if (own !== undefined) return [{ ...one, limitMs: own === 0 ? undefined : own, limitFrom: 'hop' }];
   const values = valuesOf(environment, clock);
   if (values === undefined) return [{ ...one, limitMs: clock.defaultMs, limitFrom: 'default' }];
   return values.map(({ ms, paths }) => ({ ...one, paths, limitMs: clamp(ms, clock), limitFrom: 'policy' }));
