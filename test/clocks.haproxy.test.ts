@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { render } from '@holdfast/hops';
 import { freePort, until } from '@holdfast/testing';
 import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { environment, hop, policyOf, pods } from '../packages/hops/src/render/environment.fixture.js';
 import { certificate, directoryOf, Proxy, verdictOf } from './proxies.fixture.js';
 import { TunnelBackend } from './tunnel.fixture.js';
@@ -16,9 +18,11 @@ interface Settings {
   readonly defaults: readonly string[];
   readonly bind?: string;
   readonly isHalfOpen?: boolean;
+  /** More of the line of the server. */
+  readonly server?: string;
 }
 
-function cfg(port: number, backendPort: number, { global = [], defaults, bind = '' }: Settings): string {
+function cfg(port: number, backendPort: number, { global = [], defaults, bind = '', server = '' }: Settings): string {
   return `
 global
     log stdout format raw local0 info
@@ -33,7 +37,7 @@ frontend front
     bind 127.0.0.1:${port}${bind}
     default_backend back
 backend back
-    server pod 127.0.0.1:${backendPort}
+    server pod 127.0.0.1:${backendPort}${server}
 `;
 }
 
@@ -163,6 +167,30 @@ describe.concurrent('the clocks of HAProxy', () => {
     expect(cutEnd.by).not.toBe('open');
     expect(performance.now() - reloadedMs).toBeGreaterThan(CLOCK_MS - 500);
     expect(keptEnd.by).toBe('open');
+  });
+
+  it('on-marked-down shutdown-sessions ends all tunnels of a pod whose check has failed; without it none ends', async () => {
+    const check = ' check inter 200ms fall 1';
+    await using cutting = await started({ defaults: LONG, server: `${check} on-marked-down shutdown-sessions` });
+    await using keeping = await started({ defaults: LONG, server: check });
+    const [cut, kept] = await Promise.all([cutting.open(), keeping.open()]);
+    for (const { client, backend } of [cut, kept]) {
+      client.keepTalking(TALK_MS);
+      backend.keepTalking(TALK_MS);
+    }
+    // Nobody new is let in, which fails the check; those who are there stay.
+    cutting.backend.refuse();
+    keeping.backend.refuse();
+    const ends = await Promise.all([cut.client.endWithin(LOOK_MS), kept.client.endWithin(LOOK_MS)]);
+    expect(ends.map(({ by }) => by === 'open')).toEqual([false, true]);
+    expect(keeping.proxy.process.stderr.toString(), 'the other pod was down as well').toContain('is DOWN');
+  });
+
+  it('an idle end is 1006 to a WebSocket client: no close frame comes', async () => {
+    await using run = await started({ defaults: TUNNEL });
+    const socket = new WebSocket(`ws://127.0.0.1:${run.proxy.port}/`);
+    const [code] = (await once(socket, 'close')) as [number];
+    expect(code).toBe(1006);
   });
 
   it('timeout tunnel in a frontend is accepted with a warning, and ignored', async () => {

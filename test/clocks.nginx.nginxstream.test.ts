@@ -1,8 +1,10 @@
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { connect } from 'node:net';
 import { render } from '@holdfast/hops';
 import { freePort, startProcess, until } from '@holdfast/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { environment, hop, policyOf, pods } from '../packages/hops/src/render/environment.fixture.js';
 import { certificate, directoryOf, Proxy } from './proxies.fixture.js';
 import { type Tunnel, TunnelBackend } from './tunnel.fixture.js';
@@ -79,6 +81,12 @@ describe.concurrent('the clocks of nginx', () => {
     const ends = await Promise.all([client.endWithin(LOOK_MS), pod.endWithin(LOOK_MS)]);
     expect(ends.map(({ by }) => by)).toEqual(['fin', 'fin']);
     for (const { afterMs } of ends) expectAtClock(afterMs);
+  });
+
+  it('proxy_read_timeout is 1006 to a WebSocket client: no close frame comes', async () => {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/read`);
+    const [code] = (await once(socket, 'close')) as [number];
+    expect(code).toBe(1006);
   });
 
   it('proxy_read_timeout is reset by bytes of the client alone', async () => {

@@ -16,7 +16,6 @@ export interface End {
 /** HAProxy refuses an upgrade to websocket without a key. */
 const KEY = 'AAAAAAAAAAAAAAAAAAAAAA==';
 const UPGRADE = 'Connection: Upgrade\r\nUpgrade: websocket\r\n';
-const ACCEPT = `HTTP/1.1 101 Switching Protocols\r\n${UPGRADE}Sec-WebSocket-Accept: ${acceptOf(KEY)}\r\n\r\n`;
 
 /** What RFC 6455 answers to a key. */
 function acceptOf(key: string): string {
@@ -125,6 +124,8 @@ export interface Tunnel {
 export class TunnelBackend implements AsyncDisposable {
   readonly #server: Server;
   readonly #isHalfOpen: boolean;
+  /** That nobody new is let in, and that nobody is there any more. */
+  #isClosed = false;
   readonly #sockets = new Set<Socket>();
   readonly #ends = new Map<string, (end: TunnelEnd) => void>();
 
@@ -138,6 +139,7 @@ export class TunnelBackend implements AsyncDisposable {
     const server = createServer({ allowHalfOpen: isHalfOpen });
     const backend = new TunnelBackend(server, isHalfOpen);
     server.on('connection', (socket) => backend.#accept(socket));
+    server.on('close', () => (backend.#isClosed = true));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return backend;
@@ -166,9 +168,15 @@ export class TunnelBackend implements AsyncDisposable {
     return { client: new TunnelEnd(socket, wire, tap), backend: await arrived };
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    const closed = once(this.#server, 'close');
+  /** Lets nobody new in. Tunnels that are open stay. */
+  refuse(): void {
     this.#server.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#isClosed) return;
+    const closed = once(this.#server, 'close');
+    if (this.#server.listening) this.#server.close();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
@@ -183,7 +191,8 @@ export class TunnelBackend implements AsyncDisposable {
       if (!head.includes('\r\n\r\n')) return;
       socket.off('data', read);
       const target = head.split(' ', 2)[1] ?? '';
-      socket.write(ACCEPT);
+      const key = /^sec-websocket-key: *(\S+)/im.exec(head)?.[1] ?? KEY;
+      socket.write(`HTTP/1.1 101 Switching Protocols\r\n${UPGRADE}Sec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`);
       this.#ends.get(target)?.(new TunnelEnd(socket, socket));
     };
     socket.on('data', read);
