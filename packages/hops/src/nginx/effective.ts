@@ -10,20 +10,26 @@ export function* walk(top: Node): Generator<Node> {
 }
 
 const byName = new WeakMap<Node, Map<string, Node[]>>();
+/** Up to so many directives are looked through; an index of each small block would cost more than it saves. */
+const SMALL = 12;
+const NONE: readonly Node[] = [];
 
 /** The directives of one name directly inside of a block. */
 export function own(node: Node, name: string): readonly Node[] {
+  const { children } = node;
+  if (children.length === 0) return NONE;
+  if (children.length <= SMALL) return children.filter(({ directive }) => directive.name === name);
   let index = byName.get(node);
   if (index === undefined) {
     index = new Map();
-    for (const child of node.children) {
+    for (const child of children) {
       const same = index.get(child.directive.name);
       if (same) same.push(child);
       else index.set(child.directive.name, [child]);
     }
     byName.set(node, index);
   }
-  return index.get(name) ?? [];
+  return index.get(name) ?? NONE;
 }
 
 /**

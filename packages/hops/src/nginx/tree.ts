@@ -23,6 +23,8 @@ export interface NginxTree {
   readonly problems: readonly TreeProblem[];
   /** Whether something that may matter was not read: a variable may be set there. */
   readonly isComplete: boolean;
+  /** Includes of which something was not read. */
+  readonly unread: ReadonlySet<Directive>;
 }
 
 export interface TreeProblem extends SyntaxProblem {
@@ -69,7 +71,7 @@ class Reader {
   readonly #parsed = new Map<string, NginxFile | { unreadable: string; isMissing: boolean }>();
   /** By place and message: a file may be included often. */
   readonly #problems = new Map<string, TreeProblem>();
-  #isComplete = true;
+  readonly #unread = new Set<Directive>();
   #included = 0;
 
   constructor(root: Source, files: Files) {
@@ -86,7 +88,14 @@ class Reader {
       this.#expand(file.directives, main, [this.#files.identity(file.source.path)]);
     }
     const files = [...new Set(this.#parsed.values())].filter((file) => 'directives' in file);
-    return { root, files, main, problems: [...this.#problems.values()], isComplete: this.#isComplete };
+    return {
+      root,
+      files,
+      main,
+      problems: [...this.#problems.values()],
+      isComplete: this.#unread.size === 0,
+      unread: this.#unread,
+    };
   }
 
   #keep(source: Source): NginxFile {
@@ -114,7 +123,9 @@ class Reader {
   #include(directive: Directive, parent: Growing, trail: readonly string[]): void {
     const [pattern] = directive.args;
     if (pattern === undefined) return;
-    for (const path of this.#paths(pattern)) {
+    const paths = this.#paths(pattern);
+    if (paths.length === 0) this.#unread.add(directive);
+    for (const path of paths) {
       const identity = this.#files.identity(path);
       if (trail.includes(identity)) {
         this.#unreadable(directive, `${path} includes itself: the cycle is left out`);
@@ -148,10 +159,10 @@ class Reader {
         const found = globPattern(candidate, this.#files);
         if (found.length > 0) return found;
       }
-      this.#isComplete = false;
       return [];
     }
-    return [[first, ...others].find((path) => this.#files.read(path) instanceof Source) ?? first];
+    if (others.length === 0) return [first];
+    return [[first, ...others].find((path) => 'directives' in this.#open(path, this.#files.identity(path))) ?? first];
   }
 
   #candidates(pattern: string): readonly string[] {
@@ -162,7 +173,7 @@ class Reader {
   }
 
   #unreadable(directive: Directive, message: string): void {
-    this.#isComplete = false;
+    this.#unread.add(directive);
     this.#tell({ kind: 'unreadable', source: directive.source, offset: directive.start, message });
   }
 

@@ -77,6 +77,19 @@ export function headersAt(level: Node | undefined): ReadonlyMap<string, readonly
   return level === undefined ? new Map() : headerIndex(level);
 }
 
+/**
+ * How grave it is that something is missing in a location: it may be in a file that it includes, or its server, and that was not
+ * at hand.
+ */
+export function graveIfMissing({ tree: { unread } }: NginxConfig, node: Node): 'error' | 'warning' {
+  let level: Node | undefined = node;
+  while (unread.size > 0 && level && level.directive.name !== 'http' && level.parent) {
+    if (own(level, 'include').some(({ directive }) => unread.has(directive))) return 'warning';
+    level = level.parent;
+  }
+  return 'error';
+}
+
 export function configOf(tree: NginxTree, context: LintContext): NginxConfig {
   const nodes = [...walk(tree.main)];
   const fromPolicy = policyLocations(tree.main, context);

@@ -78,6 +78,17 @@ describe('a variable counts as set', () => {
   });
 });
 
+describe('what may stand in a file that was not read', () => {
+  it('is a warning where it is missing, for location and server alone', () => {
+    const site = (where: string): string =>
+      `server { ${where === 'server' ? 'include ws.inc;' : ''} location /ws { ${where === 'location' ? 'include ws/*.inc;' : ''} proxy_pass http://a; } }`;
+    const grave = (text: string): string[] =>
+      findings({ 'site.conf': text }).flatMap(({ rule, severity }) => (rule === 'NGX001' ? [severity] : []));
+    expect(['location', 'server', ''].flatMap((where) => grave(site(where)))).toEqual(['warning', 'warning', 'error']);
+    expect(grave(`include other/*.conf; ${site('')}`)).toEqual(['error']);
+  });
+});
+
 describe('what nginx -T prints', () => {
   it('is read as the files that it holds, with their own lines', () => {
     const dump = [

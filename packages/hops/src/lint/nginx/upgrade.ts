@@ -4,7 +4,16 @@ import { webSocketPaths } from '../context.js';
 import { insertBehind } from '../edits.js';
 import { looksPlain } from '../paths.js';
 import type { Problem, Rule } from '../rule.js';
-import { header, headerValue, headersAt, type NginxConfig, placeOf, type ProxyLocation, shadowed } from './config.js';
+import {
+  graveIfMissing,
+  header,
+  headerValue,
+  headersAt,
+  type NginxConfig,
+  placeOf,
+  type ProxyLocation,
+  shadowed,
+} from './config.js';
 import { connectionVariable } from './maps.js';
 
 export const noUpgradeHeader: Rule<NginxConfig> = {
@@ -12,7 +21,7 @@ export const noUpgradeHeader: Rule<NginxConfig> = {
   name: 'no-upgrade-header',
   severity: 'error',
   title: 'A WebSocket location does not forward Upgrade',
-  what: 'A location with `proxy_pass` whose path is one of the policy, or looks like one of WebSockets (`/ws`, `/socket.io`, `/cable`, `/hub`, SignalR), has no `proxy_set_header Upgrade` in effect. A location that lost it to a nearer level is NGX011.',
+  what: 'A location with `proxy_pass` whose path is one of the policy, or looks like one of WebSockets (`/ws`, `/socket.io`, `/cable`, `/hub`, SignalR), has no `proxy_set_header Upgrade` in effect. A location that lost it to a nearer level is NGX011. A warning where the location or its server includes a file that could not be read.',
   why: '`Upgrade` is a hop-by-hop header: nginx does not forward it by itself. The backend sees a plain request and answers 400, 426 or a page, and no connection is ever made.',
   fix: 'Add `proxy_http_version 1.1;`, `proxy_set_header Upgrade $http_upgrade;` and `proxy_set_header Connection $connection_upgrade;` to the location.',
   source: 'nginx documentation, WebSocket proxying.',
@@ -22,6 +31,7 @@ export const noUpgradeHeader: Rule<NginxConfig> = {
       if (upgrade.sent.length > 0 || upgrade.lost.length > 0 || setsInside(node).length > 0) continue;
       yield {
         at: placeOf(node),
+        severity: graveIfMissing(config, node),
         message: `location ${path} passes WebSockets to ${pass.directive.args[0] ?? ''} without their Upgrade header`,
         edits: upgradeLines(config, location),
       };
@@ -47,17 +57,18 @@ export const noConnectionHeader: Rule<NginxConfig> = {
   name: 'no-connection-header',
   severity: 'error',
   title: 'Upgrade is forwarded, Connection is not',
-  what: '`proxy_set_header Upgrade` is in effect and no `proxy_set_header Connection` is. A Connection that was lost to a nearer level is NGX011.',
+  what: '`proxy_set_header Upgrade` is in effect and no `proxy_set_header Connection` is. A Connection that was lost to a nearer level is NGX011. A warning where the location or its server includes a file that could not be read.',
   why: 'nginx sends `Connection: close` of its own accord (none since 1.29.7). Without `Connection: upgrade` the backend takes the request for a plain one; Node does, as was measured.',
   fix: 'Add `proxy_set_header Connection $connection_upgrade;` beside it, with the map of NGX006.',
   source: 'Measured with nginx 1.22.1 and Node 20.',
   *check(config) {
     const variable = connectionVariable(config);
-    for (const { upgrade, connection } of config.webSockets) {
+    for (const { node, upgrade, connection } of config.webSockets) {
       const [line] = upgrade.sent;
       if (line === undefined || connection.sent.length + connection.empty.length + connection.lost.length > 0) continue;
       yield {
         at: placeOf(line),
+        severity: graveIfMissing(config, node),
         message: 'Upgrade is forwarded here, but no Connection header beside it',
         edits:
           variable === undefined
