@@ -8,7 +8,7 @@ import { createSoft } from './soft/soft.js';
 /** Says which carrier a WebSocket gets, by its route and the subprotocols that its client offers. */
 export function createCarriers(): (route: Route, protocols: readonly string[]) => Carrier {
   const soft = createSoft();
-  const hold = createHold();
+  const hold = createHold(soft);
   const carriers: Readonly<Record<Exclude<Carry, 'auto'>, Carrier>> = { relay, soft, hold };
   return ({ carry }, protocols) => {
     if (carry !== 'auto') return carriers[carry];

@@ -285,4 +285,18 @@ describe('a held client', () => {
     await expect.poll(() => gateway.webSockets).toBe(0);
     expect(b.requests).toHaveLength(0);
   });
+
+  it('is asked to begin again where it turns out to have a session of holdfast.v1', async () => {
+    const choose = { handleProtocols: () => 'holdfast.v1' };
+    const [a, b] = [await startPod('a', 0, choose), await startPod('b', 0, choose)];
+    const { url, gateway } = await startGateway([a.port, b.port]);
+    const { client, heard, closed } = await open(url, ['holdfast.plain', 'holdfast.v1']);
+    client.send('hello\n{"window":{"messages":1,"bytes":1},"again":true}');
+    await heard.waitFor(1);
+    a.stop();
+    expect((await heard.waitFor(2))[1]).toMatch(/^again 0 \d+\n$/);
+    client.close(4507);
+    await closed.waitFor(1);
+    await expect.poll(() => gateway.webSockets).toBe(0);
+  });
 });

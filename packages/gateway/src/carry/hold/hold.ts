@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { CLOSE, errors, type ErrorKind } from '@holdfast/protocol';
+import { agreementOf, CLOSE, errors, type ErrorKind } from '@holdfast/protocol';
 import type { Side } from '../../account.js';
 import type { Carriage, Carrier, Exchange, Leave } from '../../exchange.js';
 import { SendTimer } from '../../timers.js';
@@ -9,6 +9,7 @@ import { closeFrame, OPCODE, writeHeader } from '../../websocket/frame-header.js
 import { Crowd, CrowdPlace } from '../crowd.js';
 import { maskedClose, maskedControl } from '../masked.js';
 import { Seeker } from '../seeker.js';
+import type { SoftCarrier } from '../soft/soft.js';
 import { Upstream } from '../soft/upstream.js';
 import { Beat } from './beat.js';
 import { ClientMessages } from './client-messages.js';
@@ -24,15 +25,19 @@ const RETRY_MS = 1_000;
 
 /**
  * Keeps a client, whatever it speaks, while the pods behind it come and go. What the client sends meanwhile waits within bounds; the
- * next pod gets the same handshake, the opening messages if the route says so, and what waits, in order.
+ * next pod gets the same handshake, the opening messages if the route says so, and what waits, in order. Where the pod turns out to speak
+ * holdfast.v1, `soft` carries: in the middle of a session no other pod understands a word.
  */
-export function createHold(random: () => number = Math.random): Carrier {
+export function createHold(soft: SoftCarrier, random: () => number = Math.random): Carrier {
   const crowd = new Crowd();
-  return { carry: (exchange) => new Hold(exchange, crowd, random) };
+  return { carry: (exchange) => new Hold(exchange, soft, crowd, random) };
 }
 
 class Hold implements Carriage {
   readonly #exchange: Exchange;
+  readonly #soft: SoftCarrier;
+  /** The session that this turned out to be. */
+  #session: Carriage | undefined;
   readonly #place: CrowdPlace;
   readonly #random: () => number;
   readonly #id = randomUUID();
@@ -61,8 +66,9 @@ class Hold implements Carriage {
   #isClosing = false;
   #isOver = false;
 
-  constructor(exchange: Exchange, crowd: Crowd, random: () => number) {
+  constructor(exchange: Exchange, soft: SoftCarrier, crowd: Crowd, random: () => number) {
     this.#exchange = exchange;
+    this.#soft = soft;
     this.#place = new CrowdPlace(crowd);
     this.#random = random;
     const { clock, limits, route, socket } = exchange;
@@ -85,11 +91,12 @@ class Hold implements Carriage {
     });
     this.#toClientStuck = new SendTimer(clock, route.sendMs, () => this.#destroy('client', errors.SLOW_WRITE));
     this.#toPodStuck = new SendTimer(clock, route.sendMs, () => this.#pod?.open.socket.destroy());
-    socket.once('close', () => this.#clientClosed());
+    socket.once('close', this.#clientClosed);
     void this.#begin();
   }
 
   leave(why: Leave): void {
+    if (this.#session) return this.#session.leave(why);
     if (this.#protocol === undefined) return undefined;
     if (why === 'gateway') return this.#close(CLOSE.restart, errors.MOVED_ON, 'gateway');
     // Without a pod another one is looked for anyway.
@@ -98,6 +105,7 @@ class Hold implements Carriage {
   }
 
   destroy(): void {
+    if (this.#session) return this.#session.destroy();
     this.#destroy('gateway', errors.MOVED_ON);
   }
 
@@ -123,6 +131,11 @@ class Hold implements Carriage {
 
   #opened(open: Opened): void {
     const { socket: client, head, clock, limits } = this.#exchange;
+    if (agreementOf(open.agreed.protocol).holdfast) {
+      client.off('close', this.#clientClosed);
+      this.#session = this.#soft.take(this.#exchange, open);
+      return;
+    }
     this.#protocol = open.agreed.protocol;
     answerOpened(this.#exchange, open);
     const ping = (): void => this.#control(OPCODE.ping, Buffer.alloc(0));
@@ -202,11 +215,11 @@ class Hold implements Carriage {
     this.#end();
   }
 
-  #clientClosed(): void {
+  readonly #clientClosed = (): void => {
     this.#abort.abort();
     this.#clientEnded();
     this.#settle();
-  }
+  };
 
   // --------------------------------------------------------------------------------------------------------- from the pod
 

@@ -32,9 +32,17 @@ const RETRY_MS = 1_000;
  * Leads a session of holdfast.v1 from one pod to the next on the WebSocket that the client has (PROTOCOL.md, section 5.3). A client that
  * cannot be asked to begin again is closed with 1012, as by a relay.
  */
-export function createSoft(random: () => number = Math.random): Carrier {
+export function createSoft(random: () => number = Math.random): SoftCarrier {
   const crowd = new Crowd();
-  return { carry: (exchange) => new Soft(exchange, crowd, random) };
+  return {
+    carry: (exchange) => new Soft(exchange, crowd, random),
+    take: (exchange, open) => new Soft(exchange, crowd, random, open),
+  };
+}
+
+export interface SoftCarrier extends Carrier {
+  /** Goes on with a pod that has been dialled already; the client has not been answered yet. */
+  take(exchange: Exchange, open: Opened): Carriage;
 }
 
 class Soft implements Carriage {
@@ -64,7 +72,7 @@ class Soft implements Carriage {
   #idle: IdleTimer | undefined;
   #deadline: unknown;
 
-  constructor(exchange: Exchange, crowd: Crowd, random: () => number) {
+  constructor(exchange: Exchange, crowd: Crowd, random: () => number, open?: Opened) {
     this.#exchange = exchange;
     this.#place = new CrowdPlace(crowd);
     this.#random = random;
@@ -87,7 +95,8 @@ class Soft implements Carriage {
     this.#toClientStuck = new SendTimer(clock, route.sendMs, () => this.#destroy('client', errors.SLOW_WRITE));
     this.#toPodStuck = new SendTimer(clock, route.sendMs, () => this.#pod?.open.socket.destroy());
     socket.once('close', () => this.#clientClosed());
-    void this.#begin();
+    if (open) this.#opened(open);
+    else void this.#begin();
   }
 
   leave(why: Leave): void {
