@@ -4,7 +4,7 @@ import { freePort, until } from '@holdfast/testing';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { environment, hop, policyOf, pods } from '../packages/hops/src/render/environment.fixture.js';
-import { certificate, directoryOf, Proxy, verdictOf } from './proxies.fixture.js';
+import { certificate, directoryOf, haproxyVerdict, Proxy } from './proxies.fixture.js';
 import { TunnelBackend } from './tunnel.fixture.js';
 
 /** The clock under test. HAProxy is exact to a few milliseconds, a busy machine is not. */
@@ -199,8 +199,7 @@ describe.concurrent('the clocks of HAProxy', () => {
       '    default_backend',
       '    timeout tunnel 2s\n    default_backend',
     );
-    const directory = directoryOf({ 'haproxy.cfg': text });
-    expect(verdictOf('haproxy', '-c', '-f', `${directory}/haproxy.cfg`)).toMatch(/timeout tunnel.*ignored/);
+    expect(haproxyVerdict(text)).toMatch(/timeout tunnel.*ignored/);
   });
 
   it('the rendered configuration survives a silence that ends the same one with a shorter clock', async () => {

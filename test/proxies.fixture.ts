@@ -87,6 +87,16 @@ export function verdictOf(command: string, ...args: string[]): string {
   return said;
 }
 
+/** What HAProxy says of a configuration that it accepts. */
+export function haproxyVerdict(text: string): string {
+  const directory = directoryOf({ 'haproxy.cfg': text });
+  try {
+    return verdictOf('haproxy', '-c', '-f', join(directory, 'haproxy.cfg'));
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
 /** A certificate for localhost, made once for all that is run with it: paths of it, of its key, and of both in one file. */
 export function certificate(): {
   readonly certificate: string;

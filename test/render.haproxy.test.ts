@@ -8,7 +8,7 @@ import { Backend, type Heard } from './backends.fixture.js';
 import { carriesTraffic, from, TRAFFIC_ROUTES } from './traffic.fixture.js';
 import { backendOf, handshake } from './handshake.fixture.js';
 import { worked } from '../packages/hops/src/render/worked.fixture.js';
-import { certificate, directoryOf, Proxy, verdictOf } from './proxies.fixture.js';
+import { certificate, directoryOf, haproxyVerdict, Proxy } from './proxies.fixture.js';
 
 /** Fewer than a shell may have files open. */
 const limits = { ...environment().limits, connections: 1000 };
@@ -214,8 +214,7 @@ describe('the worked policy whose pods are known', () => {
     if (!env) throw new Error(`no environment ${name}`);
     const [file] = render(policy, env, ['haproxy'])[0]?.files ?? [];
     const text = file?.text.replaceAll('/etc/haproxy/certs/three-instances.pem', tls.both) ?? '';
-    const directory = directoryOf({ 'haproxy.cfg': text });
-    const said = verdictOf('haproxy', '-c', '-f', `${directory}/haproxy.cfg`);
+    const said = haproxyVerdict(text);
     expect(said).toContain('Configuration file is valid');
     expect(said).not.toMatch(/WARNING|ALERT/);
   });
