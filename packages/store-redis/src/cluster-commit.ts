@@ -55,8 +55,8 @@ export class ClusterCommit {
   readonly #runner: Runner;
   readonly #follows: Follows;
   readonly #inDoubt: InDoubt;
-  /** Where the batches of this object are recorded. */
-  readonly #home: number;
+  /** Where batches of this object are recorded that are not known to be finished. */
+  readonly #recordedIn = new Map<number, number>();
   /** How far a topic is known to reach, at least. */
   readonly #knownEnd: (topic: string) => number;
 
@@ -65,7 +65,6 @@ export class ClusterCommit {
     this.#runner = runner;
     this.#follows = follows;
     this.#inDoubt = inDoubt;
-    this.#home = runner.groups.of(runner.me);
   }
 
   async commit(given: Batch, written: WrittenBatch, failAt?: number): Promise<Answer> {
@@ -76,6 +75,7 @@ export class ClusterCommit {
           ? await this.#commitRecorded(written, { id, open }, isAgain, failAt)
           : await this.#commitDirectly(written, { id, open });
         this.#inDoubt.answered(id);
+        this.#recordedIn.delete(id);
         if (answer !== VOID) return answer;
       } catch (error) {
         this.#inDoubt.failed(id);
@@ -88,8 +88,9 @@ export class ClusterCommit {
   /** Finishes the batches of this object that failed after they may have been recorded. */
   async finishOwn(): Promise<void> {
     for (const id of this.#inDoubt.unfinished()) {
-      await this.finish(`${this.#home} ${this.#runner.me}:${id}`);
+      await this.finish(`${this.#recordedIn.get(id)} ${this.#runner.me}:${id}`);
       this.#inDoubt.finished(id);
+      this.#recordedIn.delete(id);
     }
   }
 
@@ -150,11 +151,14 @@ export class ClusterCommit {
     isAgain: boolean,
     failAt?: number,
   ): Promise<Answer | typeof VOID> {
-    const ref = { group: this.#home, owner: this.#runner.me, id: number.id };
+    // In one of its own groups, so that it needs no other node; always in the same.
+    const [group = 0] = written.batch.parts.flatMap((part) => [...groupsOf(this.#runner.groups, part)]);
+    const ref = { group, owner: this.#runner.me, id: number.id };
     let found: Recorded | string = isAgain ? await this.#recall(ref, false) : 'none';
     if (found === 'none') {
       const recorded = { ...written, held: await this.#claim(written, ref, number.open) };
       this.#inDoubt.recorded(number.id);
+      this.#recordedIn.set(number.id, group);
       const said = await this.#record(recorded, ref, failAt);
       found = said === 'recorded' ? recorded : said === 'there' ? await this.#recall(ref, false) : said;
     }

@@ -144,13 +144,13 @@ for i, g in ipairs(A.guards) do
   held[i] = s and (s.epoch == g.epoch and 1 or 0) or -1
 end
 local result = done(held)
-local mine = num(A.group) .. ' ' .. A.me .. ':'
 for i, g in ipairs(A.guards) do
   local key = P .. 'k:' .. g.session
   for _, ref in ipairs(call('SMEMBERS', key)) do
-    if string.sub(ref, 1, #mine) == mine and tonumber(string.sub(ref, #mine + 1)) < A.open then call('SREM', key, ref) end
+    local owner, id = string.match(ref, '^%d+ (.*):(%d+)$')
+    if owner == A.me and tonumber(id) < A.open then call('SREM', key, ref) end
   end
-  if held[i] == 1 then call('SADD', key, mine .. num(A.id)) end
+  if held[i] == 1 then call('SADD', key, num(A.group) .. ' ' .. A.me .. ':' .. num(A.id)) end
 end
 return result
 `;
