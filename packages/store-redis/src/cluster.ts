@@ -9,6 +9,8 @@ import type { Address } from './url.js';
 const REDIRECTIONS_MAX = 5;
 /** Whoever has which slot is asked for no more often than this after failures. */
 const REFRESH_MS = 250;
+/** A connection for wake-ups has this long to come about, or back, before another node is tried. */
+const RELISTEN_MS = 1_000;
 /** Slot ranges with their master and replicas, as CLUSTER SLOTS says it. */
 type SlotRange = readonly [
   from: number,
@@ -32,6 +34,7 @@ export class Cluster implements Servers {
   #owners: (Address | undefined)[] = [];
   #listening: Connection | undefined;
   #listensTo = '';
+  #listensSinceMs = 0;
   #isRefreshing = false;
   #refreshedMs = -Infinity;
   #isClosed = false;
@@ -92,7 +95,9 @@ export class Cluster implements Servers {
   }
 
   tend(): void {
-    this.#listening?.call(['PING']).catch(() => this.#listenElsewhere());
+    this.#listening?.call(['PING']).catch(() => {
+      if (performance.now() - this.#listensSinceMs > RELISTEN_MS) this.#listenElsewhere();
+    });
     if (this.#owners.includes(undefined)) this.#refreshSoon();
   }
 
@@ -174,6 +179,7 @@ export class Cluster implements Servers {
     const [name] = others.find(([, node]) => node.isReady) ?? others[0] ?? [];
     if (name === undefined) return;
     this.#listensTo = name;
+    this.#listensSinceMs = performance.now();
     const client = this.#clientOf(addressOf(name));
     if (this.#listening !== undefined) return this.#listening.moveTo(client);
     const { commandMs, listening } = this.#options;
