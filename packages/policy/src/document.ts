@@ -41,7 +41,9 @@ export const PROBLEMS_MAX = 100;
 
 export interface Read {
   readonly root?: Node;
-  readonly problems: Problem[];
+  readonly problems: readonly Problem[];
+  /** Variables that are not set: a problem only where the part is wanted that needs them. */
+  readonly unset?: readonly Problem[];
 }
 
 /** Reads YAML. What is wrong with it is returned, never thrown. */
@@ -50,7 +52,14 @@ export function readDocument(text: string, file: string, variables: Variables): 
   if (Buffer.byteLength(text) > FILE_BYTES_MAX) return whole(`the file is larger than ${FILE_BYTES_MAX} bytes`);
   const lines = new LineCounter();
   try {
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, version: '1.2', schema: 'core' });
+    // Whether keys are unique is asked below: the library compares each with all before it, which takes a minute at this size.
+    const document = parseDocument(text, {
+      uniqueKeys: false,
+      lineCounter: lines,
+      prettyErrors: false,
+      version: '1.2',
+      schema: 'core',
+    });
     const mistakes = [...document.errors, ...document.warnings];
     // The parser descends by recursion, and runs out of stack before it is out of brackets.
     if (mistakes.some(({ message }) => message.includes('call stack'))) return whole('it is nested too deeply');
@@ -82,6 +91,7 @@ class Reader {
   readonly #file: string;
   readonly #variables: Variables;
   readonly #problems: Problem[] = [];
+  readonly #unsetProblems: Problem[] = [];
   /** By name, as they were last set: asking the library would walk through the document for each alias. */
   readonly #anchors = new Map<string, unknown>();
   #nodes = 0;
@@ -97,7 +107,7 @@ class Reader {
     const at = { line: 1, column: 1 };
     try {
       const root = this.#node(this.#document.contents, at, []);
-      return { root, problems: this.#problems };
+      return { root, problems: this.#problems, unset: this.#unsetProblems };
     } catch (error) {
       if (!(error instanceof TooMuch)) throw error;
       return { problems: [{ file: this.#file, ...at, path: '', message: error.message }] };
@@ -131,6 +141,8 @@ class Reader {
       const name = isScalar(key) ? String(key.value) : String(key);
       const keyAt = this.#at(key, near);
       const node = this.#node(value, keyAt, [...path, name]);
+      const twin = entries.get(name);
+      if (twin !== undefined) this.#repeated(name, keyAt, twin.keyAt, path);
       if (name === '<<') merged.push(...[isList(node) ? node.items : [node]].flat().filter(isBranch));
       else entries.set(name, { keyAt, node });
     }
@@ -139,6 +151,17 @@ class Reader {
       if (!entries.has(name)) entries.set(name, entry);
     }
     return entries;
+  }
+
+  #repeated(name: string, at: Origin, before: Origin, path: readonly string[]): void {
+    const message = `${JSON.stringify(name)} is there already, at line ${before.line}`;
+    this.#problems.push({
+      file: this.#file,
+      line: at.line,
+      column: at.column,
+      path: [...path, name].join('.'),
+      message,
+    });
   }
 
   #at(node: unknown, near: Position): Origin {
@@ -164,7 +187,7 @@ class Reader {
   #unset(whole: string, name: string, at: Origin, path: readonly string[]): void {
     const message = name === '' ? `${whole} is not a variable` : `the variable ${name} is not set`;
     const expected = `${name === '' ? `\${NAME}` : 'a value in the environment'}, or \${${name || 'NAME'}:-default}`;
-    this.#problems.push({
+    this.#unsetProblems.push({
       file: this.#file,
       line: at.line,
       column: at.column,

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { isBranch, nodeAt, plainOf, type Node } from './document.js';
+import { isBranch, nodeAt, plainOf, PROBLEMS_MAX, type Node } from './document.js';
 import type { Problem } from './problem.js';
 import { FILE } from './schema.js';
 import { nearest, wordsOf } from './words.js';
@@ -34,7 +34,7 @@ function problemsOf(issue: Issue, root: Node, file: string): Problem[] {
   const path = issue.path.map(String);
   const words = wordsOf(issue.message);
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
+    return issue.keys.slice(0, PROBLEMS_MAX).map((key) => ({
       file,
       ...placeOf((isBranch(node) && node.entries.get(key)?.keyAt) || node.at),
       path: [...path, key].join('.'),

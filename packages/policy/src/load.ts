@@ -27,7 +27,7 @@ export type Loaded =
 /** Reads a policy from the text of its file. Never throws for what the text says. */
 export function parse(text: string, options: LoadOptions = {}): Loaded {
   const { path: file = 'holdfast.yaml', variables = process.env, environment: wanted } = options;
-  const { root, problems: unread } = readDocument(text, file, variables);
+  const { root, problems: unread, unset: open = [] } = readDocument(text, file, variables);
   if (root === undefined) return { problems: unread };
   const { environments, made: chains, problems: heirless } = inherit(root, file);
   // A part that nobody asked for is judged, but its variables may be missing.
@@ -36,8 +36,8 @@ export function parse(text: string, options: LoadOptions = {}): Loaded {
     const [part, name = ''] = path.split('.');
     return part !== 'environments' || needed === undefined || needed.has(name);
   };
-  const unset = unread.filter(({ path }) => isNeeded(path));
-  const early = [...unset, ...without(judge(root, file), unread), ...heirless];
+  const unset = open.filter(({ path }) => isNeeded(path));
+  const early = [...unread, ...unset, ...without(judge(root, file), open), ...heirless];
   if (early.length > 0) return { problems: sorted(early) };
 
   const overrides = overridesOf(variables);
