@@ -50,13 +50,20 @@ describe('the parser of nginx', () => {
     ['a { b }', "'b' is not terminated by ';'"],
     ['a { b;', "this block is not closed: a '}' is missing"],
     ['}', "unexpected '}'"],
+    ['server { listen 80 location / { } }', "'listen' is not terminated by ';'"],
+    ['location /;', "'location' has no block: a '{' is missing"],
     [';', "unexpected ';'"],
     ['{ }', "unexpected '{'"],
     ['a "b;', 'this quote is never closed'],
+    ['a "b"# c\n;', 'a quoted word must be followed by white space'],
     ['a "b"c;', 'a quoted word must be followed by white space'],
     ['a {'.repeat(200), 'more than 100 blocks within one another'],
   ])('says what is wrong with %j', (text, message) => {
     expect(parse(text).problems.map((problem) => problem.message)).toContain(message);
+  });
+
+  it('takes any word for a key in a table', () => {
+    expect(parse('map $a $b { location 1; listen 2; } types { if if; }').problems).toEqual([]);
   });
 
   it('goes on behind a mistake', () => {

@@ -1,5 +1,6 @@
 import type { Source } from '../source.js';
 import { type Token, tokenize, unescape } from './lexer.js';
+import { shapeProblem } from './shape.js';
 
 /** A word of a directive. */
 export interface Word {
@@ -47,6 +48,8 @@ const DEPTH_MAX = 100;
 /** Of a broken file the first say enough. */
 const PROBLEMS_MAX = 20;
 
+const AFTER_QUOTE = 'a quoted word must be followed by white space';
+
 interface OpenBlock {
   readonly words: readonly Word[];
   readonly open: Token;
@@ -74,6 +77,8 @@ export function parseNginx(source: Source): NginxFile {
     const [name, ...args] = of;
     if (name === undefined || tooDeep > 0) return;
     const { text: title, start } = name;
+    const wrong = shapeProblem(title, rest.block !== undefined, blocks.at(-1)?.words[0]?.text);
+    if (wrong !== undefined) problem(start, wrong);
     siblings().push({ name: title, args: args.map((word) => word.text), words: of, source, start, end, ...rest });
   };
   const close = (token: { start: number; end: number }): void => {
@@ -91,6 +96,7 @@ export function parseNginx(source: Source): NginxFile {
       case 'space':
         break;
       case 'comment':
+        if (before?.kind === 'quoted') problem(token.start, AFTER_QUOTE);
         comments.push(token);
         break;
       case 'open':
@@ -100,7 +106,7 @@ export function parseNginx(source: Source): NginxFile {
       case 'word':
       case 'quoted':
         if (before?.kind === 'quoted' && text.charAt(token.start) !== ')') {
-          problem(token.start, 'a quoted word must be followed by white space');
+          problem(token.start, AFTER_QUOTE);
         }
         words.push(wordOf(text, token));
         break;
