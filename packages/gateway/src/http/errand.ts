@@ -197,9 +197,9 @@ export class Errand {
     pick.established();
     account.status = incoming.statusCode as number;
     this.#idle?.touch();
-    const headers = [...endToEnd(incoming), ...answerHeaders(pick.pod)];
-    const trailer = incoming.headers.trailer;
-    if (trailer !== undefined) headers.push('Trailer', trailer);
+    const headers = [...endToEnd(incoming, 'x-request-id'), ...answerHeaders(pick.pod)];
+    const { trailer } = incoming.headers;
+    if (trailer !== undefined && this.#mayTrail(incoming)) headers.push('Trailer', trailer);
     // A final answer to a body that is still on its way: the rest of it would be read as the next request.
     if (!visit.request.complete || response.getHeader('Connection') === 'close') headers.push('Connection', 'close');
     response.removeHeader('Connection');
@@ -223,7 +223,8 @@ export class Errand {
     });
     incoming.once('end', () => {
       if (!incoming.complete) return;
-      if (incoming.rawTrailers.length > 0) response.addTrailers(pairs(incoming.rawTrailers));
+      if (incoming.rawTrailers.length > 0 && this.#mayTrail(incoming))
+        response.addTrailers(pairs(incoming.rawTrailers));
       account.endedBy('pod', 'done');
       response.end();
     });
@@ -232,6 +233,13 @@ export class Errand {
     incoming.once('close', () => {
       if (!incoming.complete) this.#fail('lost', refusal(502, errors.POD_LOST));
     });
+  }
+
+  /** Trailers come behind chunks, and there only. */
+  #mayTrail(incoming: IncomingMessage): boolean {
+    const { request } = this.#options.visit;
+    const isChunked = incoming.headers['transfer-encoding'] !== undefined;
+    return isChunked && request.httpVersionMinor > 0 && request.method !== 'HEAD';
   }
 
   // -------------------------------------------------------------------------------------------------------------- ending

@@ -30,14 +30,17 @@ const HOP_BY_HOP = new Set([
   'http2-settings',
 ]);
 
-/** What of a message goes to the other side: name, value, name, value, in the order and the spelling in which it came. */
-export function endToEnd({ rawHeaders, headers }: IncomingMessage): string[] {
+/**
+ * What of a message goes to the other side: name, value, name, value, in the order and the spelling in which it came. `without` (in lower
+ * case) is for what is written anew.
+ */
+export function endToEnd({ rawHeaders, headers }: IncomingMessage, without = ''): string[] {
   const named = new Set(listOf(headers.connection).map((name) => name.toLowerCase()));
   const kept: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string;
     const lower = name.toLowerCase();
-    if (!HOP_BY_HOP.has(lower) && !named.has(lower)) kept.push(name, rawHeaders[i + 1] as string);
+    if (lower !== without && !HOP_BY_HOP.has(lower) && !named.has(lower)) kept.push(name, rawHeaders[i + 1] as string);
   }
   return kept;
 }

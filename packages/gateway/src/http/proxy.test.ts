@@ -96,6 +96,18 @@ describe('a request', () => {
     await expect.poll(() => heard).toMatch(/two\r\n0\r\nX-Sum: 7\r\n\r\n$/);
   });
 
+  it('gets an answer with one request id, and no announcement of trailers where none can come', async () => {
+    const { port: pod } = await httpPod((_request, response) => {
+      response.socket?.end('HTTP/1.1 200 OK\r\nTrailer: X-Sum\r\nX-Request-Id: pod\r\nContent-Length: 2\r\n\r\nok');
+    });
+    const { port } = await startGateway({ pods: podsAt(pod) });
+    const answer = await say(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1.1 200 OK/);
+    expect(answer.match(/x-request-id/gi)).toHaveLength(1);
+    expect(answer).not.toMatch(/trailer/i);
+    expect(await say(port, 'GET / HTTP/1.0\r\nHost: a\r\n\r\n')).toMatch(/^HTTP\/1.1 200 OK/);
+  });
+
   it('waits with its body for the pod to say 100', async () => {
     let isAsked = false;
     const { pod, port: podPort } = await httpPod((_request, response) => response.end());

@@ -17,7 +17,7 @@ export function answerOpened(exchange: Exchange, { pick, response, agreed }: Ope
   ];
   if (own.protocol !== '') lines.push(`Sec-WebSocket-Protocol: ${own.protocol}`);
   if (own.extensions !== '') lines.push(`Sec-WebSocket-Extensions: ${own.extensions}`);
-  const headers = [...endToEnd(response), ...exchange.answerHeaders(pick)];
+  const headers = [...endToEnd(response, 'x-request-id'), ...exchange.answerHeaders(pick)];
   for (let i = 0; i < headers.length; i += 2) {
     if (!OF_HANDSHAKE.test(headers[i] as string)) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   }
