@@ -62,6 +62,8 @@ subscribe('net.client.socket', (message) => {
 
 const ledger = new DeliveryLedger();
 const seen = { moved: 0, recovering: 0, recovered: 0, gap: 0, closed: 0 };
+/** Why sessions were without a connection, or a pod. @type {Record<string, number>} */
+const causes = {};
 /** Longest time from a message to its echo. @type {number} */
 let slowestMs = 0;
 
@@ -79,6 +81,10 @@ async function open(/** @type {number} */ i) {
   for (const type of /** @type {const} */ (['moved', 'recovering', 'recovered', 'gap'])) {
     socket.addEventListener(type, () => seen[type]++);
   }
+  socket.addEventListener('recovering', ({ code, reason }) => {
+    const why = `${code} ${reason}`.trim();
+    causes[why] = (causes[why] ?? 0) + 1;
+  });
   socket.addEventListener('close', () => seen.closed++);
   await new Promise((resolve) => socket.addEventListener('open', resolve));
   let n = 0;
@@ -139,6 +145,7 @@ const result = {
   declared,
   firstProblem,
   ...seen,
+  causes,
   slowestMs: Math.round(slowestMs),
 };
 console.log(values.json ? JSON.stringify(result) : result);

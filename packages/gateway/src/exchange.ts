@@ -68,8 +68,9 @@ export type Leave =
 /** One exchange under way. */
 export interface Carriage {
   /**
-   * Go elsewhere. A carrier that can move a connection to another pod does so for `pod` and `age`, and the client notices nothing; one that
-   * cannot closes with 1012, as all do for `gateway`. Asked again, it does nothing more.
+   * Go elsewhere. A carrier that can move a connection to another pod does so for `pod`, and the client notices nothing; one that cannot closes
+   * with 1012. For `age` and `gateway` a client that can is asked to make another connection first; others are moved (`age`) or closed.
+   * Asked again, it does nothing more.
    */
   leave(why: Leave): void;
   /** Ends everything at once: the time to drain is over. */

@@ -78,11 +78,12 @@ async function startPods<T extends string>(...names: T[]): Promise<TestPod[]> {
 }
 
 /** The pods are taken in their order. */
-async function startGateway(pods: readonly TestPod[], route = {}) {
+async function startGateway(pods: readonly TestPod[], route = {}, more = {}) {
   const gateway = new Gateway(
     testEnvironment({
       pods: pods.map(({ port }, i) => ({ host: '127.0.0.1', port, weight: 1, backup: i > 0 })),
       routes: [testRoute({ carry: 'soft', ...route })],
+      ...more,
     }),
   );
   await gateway.start();
@@ -213,6 +214,35 @@ describe('a session that is led from pod to pod', () => {
       })
       .toBe('pong 77 0');
     expect(await closed.waitFor(1)).toEqual(['1013 HF_POD_NONE retry=1000']);
+    await expect.poll(() => gateway.webSockets).toBe(0);
+  });
+});
+
+describe('a session whose connection has to be another one', () => {
+  it('is asked to make it first, because the gateway ends, and is closed with 1012 when it does not', async () => {
+    const [a] = (await startPods('a')) as [TestPod];
+    const { connect, drain } = testEnvironment();
+    const quick = { connect: { ...connect, closeMs: 300 }, drain: { ...drain, propagationMs: 0 } };
+    const { gateway, url } = await startGateway([a], {}, quick);
+    const { client, heard, closed } = await open(url);
+    await heard.waitFor(1);
+    await expect.poll(() => a.heard).toEqual(['hello']);
+    const drained = gateway.drain();
+    expect((await heard.waitFor(2))[1]).toBe('drain 0 30');
+    // Until it leaves it is served.
+    sayTo(client, say(1));
+    await expect.poll(() => a.heard).toEqual(['hello', 'm 1 0\n1']);
+    expect(await closed.waitFor(1)).toEqual(['1012 HF_MOVED_ON']);
+    await drained;
+  });
+
+  it('is asked to make it first, because it is old', async () => {
+    const [a] = (await startPods('a')) as [TestPod];
+    const { gateway, url } = await startGateway([a], { maxAgeMs: 100 });
+    const { client, heard, closed } = await open(url);
+    expect((await heard.waitFor(2))[1]).toBe('drain 0 1000');
+    client.close(4507);
+    await closed.waitFor(1);
     await expect.poll(() => gateway.webSockets).toBe(0);
   });
 });

@@ -67,6 +67,7 @@ class Soft implements Carriage {
   readonly #all = new Set<Upstream>();
   readonly #seeker: Seeker;
   #moveTimer: unknown;
+  #awayTimer: unknown;
   #podsInVain = 0;
   #isOver = false;
   #idle: IdleTimer | undefined;
@@ -102,8 +103,8 @@ class Soft implements Carriage {
   leave(why: Leave): void {
     // One that is still dialling goes to a pod that is better, or is asked again by whoever drains.
     if (this.#protocol === undefined) return undefined;
-    if (why === 'gateway') return this.#close(CLOSE.restart, errors.MOVED_ON, 'gateway');
-    if (!this.#knowsAgain) return this.#close(CLOSE.restart, errors.MOVED_ON, why === 'pod' ? 'pod' : 'gateway');
+    if (why !== 'pod') return this.#sendAway();
+    if (!this.#knowsAgain) return this.#close(CLOSE.restart, errors.MOVED_ON, 'pod');
     return this.#moveWithin(0, 0);
   }
 
@@ -343,6 +344,20 @@ class Soft implements Carriage {
     next.start();
   }
 
+  /**
+   * The client needs another connection: this gateway ends, or a hop in front is about to cut this one. It makes the other first, as when a
+   * pod drains.
+   */
+  #sendAway(): void {
+    if (this.#awayTimer !== undefined) return undefined;
+    const close = (): void => this.#close(CLOSE.restart, errors.MOVED_ON, 'gateway');
+    const isSession = agreementOf(this.#protocol ?? '').holdfast;
+    if (!isSession || this.#awaiting !== 'none' || this.#pod?.stream.isBetween !== true) return close();
+    const { clock, limits } = this.#exchange;
+    this.#awayTimer = clock.setTimeout(close, limits.closeMs);
+    return this.#say(`drain 0 ${Math.floor(limits.closeMs / 10)}\n`);
+  }
+
   #say(text: string): void {
     const frame = Buffer.alloc(2 + text.length);
     frame.write(text, writeHeader(frame, 0, 0x80 | OPCODE.text, text.length), 'latin1');
@@ -369,7 +384,7 @@ class Soft implements Carriage {
     if (this.#deadline !== undefined) return;
     const { clock, limits, socket } = this.#exchange;
     this.#idle?.stop();
-    clock.clearTimeout(this.#moveTimer);
+    for (const timer of [this.#moveTimer, this.#awayTimer]) clock.clearTimeout(timer);
     this.#seeker.stop();
     this.#deadline = clock.setTimeout(() => {
       socket.destroy();
