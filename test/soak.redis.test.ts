@@ -20,8 +20,9 @@ const SMALL: SoakOptions = {
   offlineMs: 1_000,
   killMs: 6_000,
   redisPauseMs: 2_000,
-  drainRate: 50,
-  tolerance: 0.3,
+  drainRate: 20,
+  // The clients of one pod are asked within half a second where nothing holds the rate: those are more.
+  tolerance: 0.6,
 };
 
 function print({

@@ -19,6 +19,7 @@ const USAGE = `Runs real pods, a real Redis and many real clients, disturbs them
   --kill-every S     seconds between kills of a random pod, about (default 30)
   --redis-pause S    seconds that Redis is stopped for (default 5)
   --drain-rate N     moves per second that a drain asks for (default 200)
+  --tolerance S      by what share of that a busy machine may bunch up the attaches of a second in a rollout (default 0)
   --seed N           what is random is drawn from it (default: a fresh one, which is printed)
   --json             print the result as one JSON object; progress goes to stderr in any case
   --help
@@ -40,6 +41,7 @@ const OPTIONS = {
   'kill-every': { type: 'string', default: '30' },
   'redis-pause': { type: 'string', default: '5' },
   'drain-rate': { type: 'string', default: '200' },
+  tolerance: { type: 'string', default: '0' },
   seed: { type: 'string' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
@@ -79,6 +81,7 @@ function read(argv: readonly string[]): { options: SoakOptions; json: boolean } 
     killMs: ms('kill-every'),
     redisPauseMs: ms('redis-pause'),
     drainRate: number('drain-rate', values['drain-rate'], 1, 100_000, true),
+    tolerance: number('tolerance', values.tolerance, 0, 10),
   };
   return { options, json: values.json };
 }
