@@ -41,7 +41,7 @@ http {
 
 const haproxyConf = (port, to) => `global
   nbthread 1
-  maxconn 20000
+  maxconn 9000
 defaults
   mode http
   timeout connect 5s
@@ -97,7 +97,10 @@ async function startProxy(name, to) {
     port = Number(says.exec(said)[1]);
   }
   child.stdout.resume();
-  while (!(await answers(port))) await new Promise((resolve) => setTimeout(resolve, 50));
+  while (!(await answers(port))) {
+    if (child.exitCode !== null) throw new Error(`${name} ended with code ${child.exitCode} before it listened`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
   return { child, port };
 }
 
