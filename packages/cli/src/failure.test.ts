@@ -1,6 +1,7 @@
 import { errors, HoldfastError } from '@holdfast/store';
 import { expect, it } from 'vitest';
-import { describeFailure } from './failure.js';
+import { oneOf } from '@holdfast/policy';
+import { describeFailure, wrongOption } from './failure.js';
 
 it('tells what failed, why, and what to do', () => {
   const cause = new SyntaxError('Unexpected token');
@@ -12,4 +13,11 @@ it('tells what failed, why, and what to do', () => {
 
 it('shows the stack of an error that is not one of ours', () => {
   expect(describeFailure(new TypeError('x is not a function'))).toMatch(/TypeError: x is not a function\n +at /);
+});
+
+it('proposes the nearest of the words that an option takes', () => {
+  const words = oneOf(['nginx', 'ingress-nginx']);
+  expect(wrongOption('--target', 'ingres-nginx', words).message).toContain('did you mean ingress-nginx?');
+  expect(wrongOption('--target', 'caddy', words).message).not.toContain('did you mean');
+  expect(wrongOption('--rtt', 'soon', 'a time such as 500ms').message).not.toContain('did you mean');
 });

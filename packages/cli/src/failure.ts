@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { nearest, wordsOf } from '@holdfast/policy';
 import { errors, HoldfastError } from '@holdfast/store';
 
 /** The most of a cause that is shown: its first line says what, the next where. */
@@ -21,6 +22,9 @@ function causeLines(cause: unknown): string[] {
     .map((line, i) => (i === 0 ? `  why: ${line}` : `  ${line}`));
 }
 
-/** A wrong value on the command line. */
-export const wrongOption = (flag: string, value: string, wanted: string): HoldfastError =>
-  new HoldfastError(errors.OPTION, `${flag} is ${JSON.stringify(value)}, not ${wanted}`);
+/** A wrong value on the command line. Where some words only are valid, {@link oneOf} names them, and the nearest is proposed. */
+export function wrongOption(flag: string, value: string, wanted: string): HoldfastError {
+  const guess = nearest(value, wordsOf(wanted));
+  const hint = guess === undefined ? '' : `; did you mean ${guess}?`;
+  return new HoldfastError(errors.OPTION, `${flag} is ${JSON.stringify(value)}, not ${wanted}${hint}`);
+}

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander';
 import { TARGET_NAMES, targetSummaries, type TargetName } from '@holdfast/hops';
+import { oneOf } from '@holdfast/policy';
 import { wrongOption } from './failure.js';
 
 /** What `holdfast render` was asked for. */
@@ -38,7 +39,7 @@ Examples
 function targetNamed(text: string): TargetName {
   const found = TARGET_NAMES.find((name) => name === text);
   if (found) return found;
-  throw wrongOption('--target', text, `one of ${TARGET_NAMES.join(', ')}`);
+  throw wrongOption('--target', text, oneOf(TARGET_NAMES));
 }
 
 /** Adds `holdfast render` to the program. */

@@ -12,4 +12,4 @@ export { describeProblem, type Position, type Problem } from './problem.js';
 export { describeSource, type Source, type Sources } from './source.js';
 export { formatDuration, formatSize, parseDuration, parseSize, speakDuration } from './units.js';
 export { shownValues, type ShownValue } from './values.js';
-export { distance, nearest } from './words.js';
+export { distance, nearest, oneOf, wordsOf } from './words.js';

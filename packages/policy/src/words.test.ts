@@ -16,11 +16,13 @@ describe('the distance of two words', () => {
 });
 
 describe('the nearest word', () => {
-  const words = ['read', 'send', 'connect', 'ingress-nginx'];
+  const words = ['read', 'send', 'connect', 'nginx', 'ingress-nginx'];
   it.each([
     ['raed', 'read'],
     ['readTimeout', 'read'],
     ['ingressNginx', 'ingress-nginx'],
+    ['ingres-nginx', 'ingress-nginx'],
+    ['my-nginx', 'nginx'],
     ['conect', 'connect'],
     ['xyz', undefined],
     ['x'.repeat(1_000), undefined],

@@ -19,6 +19,9 @@ export function distance(a: string, b: string): number {
 /** Words longer than this are not misspelt, and comparing them costs the product of their lengths. */
 const WORD_MAX = 64;
 
+/** More than one slip, less than two. */
+const PART_STEPS = 1.5;
+
 /** The word that was probably meant, if there is one. */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   if (word.length > WORD_MAX) return undefined;
@@ -26,11 +29,12 @@ export function nearest(word: string, words: Iterable<string>): string | undefin
   let best: { readonly word: string; readonly steps: number } | undefined;
   for (const candidate of words) {
     const [a, b] = [plain(word), plain(candidate)];
-    // `readTimeout` for `read`: the word with something around it.
-    const isPart = b.length >= 3 && a.includes(b);
-    const steps = isPart ? 1 : distance(a, b);
+    const away = distance(a, b);
     const limit = Math.max(1, Math.floor(Math.max(a.length, b.length) / 3));
-    if (steps <= limit && steps < (best?.steps ?? Infinity)) best = { word: candidate, steps };
+    // `readTimeout` for `read`: the word with something around it. A slip in a whole word is likelier: `ingres-nginx`.
+    const isPart = b.length >= 3 && a.includes(b);
+    const steps = away <= 1 || !isPart ? away : PART_STEPS;
+    if ((isPart || steps <= limit) && steps < (best?.steps ?? Infinity)) best = { word: candidate, steps };
   }
   return best?.word;
 }

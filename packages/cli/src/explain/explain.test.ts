@@ -34,6 +34,7 @@ describe('holdfast explain', () => {
     ['lifetime', /Nothing resets it/],
     ['budget', /ping \+ round trip \(p99\) \+ 1 s < limit/],
     ['NGX008', /two|twice/i],
+    ['1006', /the connection was cut/],
     ['1012', /resume/],
     ['HF_SILENT', /deadMs/],
     ['silent', /deadMs/],

@@ -4,12 +4,16 @@ import { code, GENERATED, list, paragraphs, tableOf } from './markdown.js';
 /** What a code means where no error of ours says it. */
 const MEANINGS: Readonly<Record<number, string>> = {
   1000: 'The transport is not needed any more: its session has ended, or goes on elsewhere.',
+  1001: 'Somebody on the way goes away: a page is left, Caddy reloads its configuration, Cloudflare restarts a server of its edge.',
   1002: 'Somebody on the way has broken RFC 6455.',
   1003: 'Somebody on the way does not take this kind of data.',
+  1005: 'A close frame without a code came. It is never sent.',
+  1006: 'No close frame came: the connection was cut. It is never sent, only reported, and says nothing of the cause: the idle limit of a proxy, its reload, a killed process and a lost network all look like it.',
   1007: 'Text was no UTF-8.',
   1008: 'Somebody on the way refuses the connection by its policy.',
   1010: 'An extension was missing.',
   1012: 'The pod restarts, or a stream began anew.',
+  1015: 'TLS could not be agreed on. It is never sent; browsers report 1006 instead.',
   4507: 'The client carries the session over another transport now.',
 };
 
@@ -25,7 +29,8 @@ const sorted = (): ErrorKind[] => Object.values(errors).sort((a, b) => (a.code <
 /** The codes that mean something, lowest first, with the errors that each carries. */
 export function closeCodes(): CloseCode[] {
   const kinds = sorted().filter((kind) => kind.closeCode !== undefined);
-  const codes = [...new Set([...Object.values(CLOSE), ...VERDICTS.keys()])].sort((a, b) => a - b);
+  const known = [...Object.values(CLOSE), ...VERDICTS.keys(), ...Object.keys(MEANINGS).map(Number)];
+  const codes = [...new Set(known)].sort((a, b) => a - b);
   return codes.map((number) => {
     const carried = kinds.filter((kind) => closeCodeOf(kind) === number);
     const own = MEANINGS[number] ?? (number === CLOSE.protocol ? 'A frame was wrong.' : undefined);

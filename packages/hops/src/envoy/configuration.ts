@@ -1,3 +1,4 @@
+import { isUnder } from '../lint/paths.js';
 import { isRecord, type Manifest, type Path } from '../kube/manifest.js';
 import { listAt, recordAt, textAt, valueAt, walk, wordOf } from '../kube/values.js';
 
@@ -33,8 +34,15 @@ export interface Envoy {
   readonly clusters: ReadonlyMap<string, EnvoyCluster>;
 }
 
+/** What is known from outside the files. */
+export interface EnvoyHints {
+  /** WebSocket paths of a policy. */
+  readonly paths: readonly string[];
+  readonly looksLikeWebSocket: (path: string) => boolean;
+}
+
 /** Reads what is Envoy's among YAML and JSON documents: bootstrap files, or the same inside a ConfigMap's tree. */
-export function readEnvoy(manifests: readonly Manifest[], looksLikeWebSocket: (path: string) => boolean): Envoy {
+export function readEnvoy(manifests: readonly Manifest[], hints: EnvoyHints): Envoy {
   const managers: Manager[] = [];
   const clusters = new Map<string, EnvoyCluster>();
   for (const manifest of manifests) {
@@ -46,7 +54,7 @@ export function readEnvoy(manifests: readonly Manifest[], looksLikeWebSocket: (p
         clusters.set(value['name'], { manifest, at, value });
     }
   }
-  return { managers, clusters, routes: managers.flatMap((manager) => routesOf(manager, looksLikeWebSocket)) };
+  return { managers, clusters, routes: managers.flatMap((manager) => routesOf(manager, hints)) };
 }
 
 const isEnvoy = ({ object }: Manifest): boolean =>
@@ -62,10 +70,14 @@ export const allowsWebSocket = (value: unknown): boolean =>
     (one) => textAt(one, ['upgrade_type'])?.toLowerCase() === 'websocket' && valueAt(one, ['enabled']) !== false,
   );
 
-function routesOf(manager: Manager, looksLikeWebSocket: (path: string) => boolean): EnvoyRoute[] {
+function routesOf(manager: Manager, { paths, looksLikeWebSocket }: EnvoyHints): EnvoyRoute[] {
+  // Of each host the first route that a path of the policy falls under takes it.
+  const taken = new Set<unknown>();
   const all: Omit<EnvoyRoute, 'isWebSocket'>[] = [];
   for (const [i, host] of listAt(manager.value, ['route_config', 'virtual_hosts']).entries()) {
-    for (const [j, route] of listAt(host, ['routes']).entries()) {
+    const routes = listAt(host, ['routes']);
+    for (const path of paths) taken.add(routes.find((route) => takes(recordAt(route, ['match']), path)));
+    for (const [j, route] of routes.entries()) {
       const match = recordAt(route, ['match']);
       const path =
         match['prefix'] ?? match['path'] ?? match['path_separated_prefix'] ?? valueAt(match, ['safe_regex', 'regex']);
@@ -80,8 +92,22 @@ function routesOf(manager: Manager, looksLikeWebSocket: (path: string) => boolea
     }
   }
   const own = (route: Omit<EnvoyRoute, 'isWebSocket'>): boolean =>
-    looksLikeWebSocket(route.path) || allowsWebSocket(valueAt(route.route, ['route']));
+    taken.has(route.route) ||
+    looksLikeWebSocket(route.path) ||
+    asksForUpgrade(route.route) ||
+    allowsWebSocket(valueAt(route.route, ['route']));
   // A manager that lets upgrades through means all its routes, unless some of them say by their paths that it means those.
   const isNamed = all.some(own);
   return all.map((route) => ({ ...route, isWebSocket: own(route) || (manager.upgrades && !isNamed) }));
+}
+
+const asksForUpgrade = (route: unknown): boolean =>
+  listAt(route, ['match', 'headers']).some((header) => textAt(header, ['name'])?.toLowerCase() === 'upgrade');
+
+/** Whether a route with this match takes a path, as far as it is told by the path alone. */
+function takes(match: Readonly<Record<string, unknown>>, path: string): boolean {
+  const { prefix, path: exact, path_separated_prefix: segments, headers } = match;
+  if (headers !== undefined) return false;
+  if (typeof prefix === 'string') return path.startsWith(prefix);
+  return exact === path || (typeof segments === 'string' && isUnder(path, segments));
 }

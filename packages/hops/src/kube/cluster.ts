@@ -1,3 +1,5 @@
+import { groupBy } from '../lint/memo.js';
+import { routesOf } from '../lint/paths.js';
 import { type Manifest, type Path } from './manifest.js';
 import { durationMs, listAt, recordAt, textAt, valueAt, wordOf } from './values.js';
 
@@ -20,6 +22,15 @@ export interface Ingress {
   readonly annotations: Readonly<Record<string, unknown>>;
   readonly paths: readonly IngressPath[];
   readonly hasWebSocket: boolean;
+}
+
+/** One rule of an HTTPRoute. */
+export interface RouteRule {
+  readonly manifest: Manifest;
+  readonly rule: unknown;
+  /** Services that it leads to, by name. */
+  readonly services: readonly string[];
+  readonly at: Path;
 }
 
 /** What is known from outside the files. */
@@ -48,6 +59,8 @@ const WORKLOADS = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Rollout', 
 export class Cluster {
   readonly manifests: readonly Manifest[];
   readonly ingresses: readonly Ingress[];
+  /** Rules of HTTPRoutes over which WebSockets pass. */
+  readonly webSocketRules: readonly RouteRule[];
   readonly #hints: ClusterHints;
   readonly #services: ReadonlySet<string>;
   readonly #byKind = new Map<string, Manifest[]>();
@@ -60,7 +73,10 @@ export class Cluster {
       if (same) same.push(manifest);
       else this.#byKind.set(manifest.kind, [manifest]);
     }
-    this.ingresses = this.ofKind('Ingress').map((manifest) => this.#ingress(manifest));
+    const paths = new Map(this.ofKind('Ingress').map((manifest) => [manifest, [...pathsOf(manifest.object)]]));
+    const taken = this.#taken([...paths.values()].flat());
+    this.ingresses = Array.from(paths, ([manifest, own]) => this.#ingress(manifest, own, taken));
+    this.webSocketRules = this.#webSocketRules();
     this.#services = this.#reached();
   }
 
@@ -95,18 +111,43 @@ export class Cluster {
     return paths.some((own) => path === own || path.startsWith(`${own}/`)) || looksLikeWebSocket(path);
   }
 
-  /** Whether a rule of an HTTPRoute or VirtualService is for WebSockets, by its paths. */
-  isWebSocketMatch(paths: readonly string[], names: readonly string[]): boolean {
-    return paths.some((path) => this.isWebSocketPath(path)) || names.some((name) => WEBSOCKET_NAME.test(name));
+  /** Whether a rule of an HTTPRoute is for WebSockets: by its paths, the names around it, or a header that it asks for. */
+  #isWebSocketRule({ manifest, rule, services }: RouteRule): boolean {
+    return (
+      prefixesOf(rule).some((path) => this.isWebSocketPath(path)) ||
+      [manifest.name, ...services].some((name) => WEBSOCKET_NAME.test(name)) ||
+      asksForUpgrade(rule)
+    );
   }
 
-  #ingress(manifest: Manifest): Ingress {
+  #webSocketRules(): RouteRule[] {
+    const rules = this.ofKind('HTTPRoute').flatMap((manifest) => [...rulesOf(manifest)]);
+    const { paths, services } = this.#hints;
+    const taken = routesOf(paths, rules, ({ rule }) => prefixesOf(rule));
+    const isOwn = (rule: RouteRule): boolean =>
+      taken.has(rule) && rule.services.some((name) => services.includes(name));
+    return rules.filter((rule) => isOwn(rule) || this.#isWebSocketRule(rule));
+  }
+
+  /** Where the paths of the policy go: of each host the longest prefix, if it leads to a service of the policy. */
+  #taken(paths: readonly WrittenPath[]): ReadonlySet<WrittenPath> {
+    const { paths: wanted, services } = this.#hints;
+    const byHost = groupBy(paths, ({ host }) => host);
+    const all = Array.from(byHost.values(), (own) => [...routesOf(wanted, own, ({ path }) => [path])]).flat();
+    return new Set(all.filter(({ service }) => services.includes(service)));
+  }
+
+  #ingress(manifest: Manifest, written: readonly WrittenPath[], taken: ReadonlySet<WrittenPath>): Ingress {
     const annotations = recordAt(manifest.object, ANNOTATIONS);
     const controller = this.#controllerOf(manifest, annotations);
     const isAll = isForWebSockets(manifest.name, annotations);
-    const paths = [...pathsOf(manifest.object)].map((one) => ({
+    const paths = written.map((one) => ({
       ...one,
-      isWebSocket: isAll || this.isWebSocketPath(one.path) || WEBSOCKET_NAME.test(one.host.split('.', 1)[0] ?? ''),
+      isWebSocket:
+        isAll ||
+        taken.has(one) ||
+        this.isWebSocketPath(one.path) ||
+        WEBSOCKET_NAME.test(one.host.split('.', 1)[0] ?? ''),
     }));
     return { manifest, controller, annotations, paths, hasWebSocket: paths.some(({ isWebSocket }) => isWebSocket) };
   }
@@ -129,12 +170,9 @@ export class Cluster {
     for (const { manifest, paths } of this.ingresses) {
       for (const { isWebSocket, service } of paths) if (isWebSocket) found.add(`${manifest.namespace}/${service}`);
     }
-    for (const route of this.ofKind('HTTPRoute')) {
-      for (const rule of listAt(route.object, ['spec', 'rules'])) {
-        if (!this.isWebSocketMatch(matchPaths(rule), [route.name])) continue;
-        for (const ref of listAt(rule, ['backendRefs'])) {
-          found.add(`${textAt(ref, ['namespace']) ?? route.namespace}/${textAt(ref, ['name']) ?? ''}`);
-        }
+    for (const { manifest, rule } of this.webSocketRules) {
+      for (const ref of listAt(rule, ['backendRefs'])) {
+        found.add(`${textAt(ref, ['namespace']) ?? manifest.namespace}/${textAt(ref, ['name']) ?? ''}`);
       }
     }
     for (const service of this.ofKind('Service')) {
@@ -156,7 +194,9 @@ function isForWebSockets(name: string, annotations: Readonly<Record<string, unkn
   });
 }
 
-function* pathsOf(object: unknown): Generator<Omit<IngressPath, 'isWebSocket'>> {
+type WrittenPath = Omit<IngressPath, 'isWebSocket'>;
+
+function* pathsOf(object: unknown): Generator<WrittenPath> {
   for (const [i, rule] of listAt(object, ['spec', 'rules']).entries()) {
     const host = textAt(rule, ['host']) ?? '';
     for (const [j, one] of listAt(rule, ['http', 'paths']).entries()) {
@@ -169,9 +209,23 @@ function* pathsOf(object: unknown): Generator<Omit<IngressPath, 'isWebSocket'>> 
   if (only !== undefined) yield { host: '', path: '/', service: wordOf(only), at: ['spec', 'defaultBackend'] };
 }
 
-/** Paths that a rule of an HTTPRoute matches. */
-export const matchPaths = (rule: unknown): string[] =>
-  listAt(rule, ['matches']).flatMap((match) => textAt(match, ['path', 'value']) ?? []);
+function* rulesOf(manifest: Manifest): Generator<RouteRule> {
+  for (const [i, rule] of listAt(manifest.object, ['spec', 'rules']).entries()) {
+    const services = listAt(rule, ['backendRefs']).map((ref) => textAt(ref, ['name']) ?? '');
+    yield { manifest, rule, services, at: ['spec', 'rules', i] };
+  }
+}
+
+/** Paths that a rule of an HTTPRoute matches: without any, all. */
+function prefixesOf(rule: unknown): string[] {
+  const matches = listAt(rule, ['matches']);
+  return matches.length === 0 ? ['/'] : matches.map((match) => textAt(match, ['path', 'value']) ?? '/');
+}
+
+const asksForUpgrade = (rule: unknown): boolean =>
+  listAt(rule, ['matches']).some((match) =>
+    listAt(match, ['headers']).some((header) => /^upgrade$/i.test(textAt(header, ['name']) ?? '')),
+  );
 
 const selects = (selector: Readonly<Record<string, unknown>>, labels: Readonly<Record<string, unknown>>): boolean =>
   Object.keys(selector).length > 0 && Object.entries(selector).every(([key, value]) => labels[key] === value);

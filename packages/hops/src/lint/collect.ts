@@ -93,14 +93,14 @@ class Collector {
       return;
     }
     const file = this.#files.read(path);
-    if (!(file instanceof Source)) return this.#unreadable(path, file.unreadable);
+    if (!(file instanceof Source)) return this.#unreadable(path, file.unreadable, isNamed ? 'missing' : 'unreadable');
     if (!isNamed && file.text.slice(0, BINARY_HEAD_CHARS).includes('\0')) return;
     this.#sources.set(identity, file);
     if (isNamed) this.#named.add(file);
   }
 
-  #unreadable(path: string, reason: string): void {
+  #unreadable(path: string, reason: string, kind: ReadProblem['kind'] = 'unreadable'): void {
     const message = `${path} cannot be read: ${reason}`;
-    this.#problems.push({ kind: 'unreadable', source: new Source(path, ''), offset: 0, message });
+    this.#problems.push({ kind, source: new Source(path, ''), offset: 0, message });
   }
 }

@@ -21,9 +21,9 @@ export interface Reading<Unit> {
   readonly sources?: readonly Source[];
 }
 
-/** What stands in the way of reading: LINT002 for `unreadable`, LINT003 for `syntax`. */
+/** What stands in the way of reading: LINT002 for `unreadable`, and for what was asked for and is `missing`; LINT003 for `syntax`. */
 export interface ReadProblem extends Place {
-  readonly kind: 'unreadable' | 'syntax';
+  readonly kind: 'unreadable' | 'missing' | 'syntax';
   readonly message: string;
 }
 

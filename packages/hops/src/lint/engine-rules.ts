@@ -15,9 +15,9 @@ export const BAD_IGNORE: RuleFacts = {
 export const UNREADABLE: RuleFacts = {
   id: 'LINT002',
   name: 'unreadable',
-  severity: 'warning',
+  severity: 'error',
   title: 'A file cannot be read, or is of no known kind',
-  what: 'A path that does not exist, may not be read or holds no configuration that is known; an include that leads nowhere, or back to itself.',
+  what: 'A path that was given and cannot be read (error); a file that may not be read or holds no configuration that is known, an include that leads nowhere or back to itself (warning).',
   why: 'What was not read was not judged.',
   fix: 'Give the path or the permission; leave the argument out if it is no configuration.',
   source: 'Seen when the file was opened.',

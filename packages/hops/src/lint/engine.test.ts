@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../files.js';
 import { Source } from '../source.js';
-import { given } from './collect.js';
+import { collect, given } from './collect.js';
 import { linter } from './dialect.js';
 import { lint, type LintReport } from './engine.js';
 import type { Rule } from './rule.js';
@@ -65,6 +65,14 @@ describe('lint', () => {
 
   it('tells that a file it was given is of no known kind', () => {
     expect(ids(run('bad', 'a.txt'))).toEqual(['LINT002:1']);
+  });
+
+  it('fails for a path that was given and is not there, and only warns of what it found no use for', () => {
+    const context = { environments: [], files: memoryFiles({ '/x/a.txt': 'bad' }) };
+    const gravity = (path: string): string[] =>
+      lint(collect([path], context.files), { linters: [test], context }).findings.map(({ severity }) => severity);
+    expect(gravity('/x/nginx.cnf')).toEqual(['error']);
+    expect(gravity('/x/a.txt')).toEqual(['warning']);
   });
 
   it('leaves out rules that are not wanted', () => {

@@ -71,7 +71,10 @@ export function lint(
 const NOT_KNOWN = 'this is no configuration that is known: nginx, HAProxy, Caddy, Envoy, Kubernetes or a Dockerfile';
 
 function asFound({ kind, source, offset, message }: ReadProblem): Found {
-  return { rule: kind === 'syntax' ? SYNTAX : UNREADABLE, problem: { at: { source, offset }, message } };
+  const at = { source, offset };
+  if (kind === 'syntax') return { rule: SYNTAX, problem: { at, message } };
+  // Of a path that was mistyped nothing was judged, and a pipeline must not take that for a success.
+  return { rule: UNREADABLE, problem: { at, message, severity: kind === 'missing' ? 'error' : 'warning' } };
 }
 
 function badIgnore(source: Source, { offset, rules, reason }: Ignore, ids: ReadonlySet<string>): Found[] {

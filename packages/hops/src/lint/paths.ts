@@ -1,6 +1,6 @@
 /** Words that a path with WebSockets behind it usually has, standing by themselves. */
 const WORDS =
-  /(?:^|[^a-z0-9])(?:wss?|sockets?|sock(?:et)?\.?io|sockjs|cable|hubs?|realtime)(?:$|[^a-z0-9])|web-?socket|signalr/i;
+  /(?:^|[^a-z0-9])(?:wss?|sockets?|sock(?:et)?\.?io|sockjs|cable|(?:chat)?hubs?|realtime)(?:$|[^a-z0-9])|web-?socket|signalr/i;
 /** `ChatHub`, as SignalR has it, but not `GitHub`. */
 const HUB = /(?<!Git)[a-z]Hub(?:$|[^a-z])/;
 
@@ -28,4 +28,30 @@ export function regexMatches(pattern: string, flags: '' | 'i', path: string): bo
   } catch {
     return false;
   }
+}
+
+/** Whether a path lies under a prefix, as Kubernetes and Envoy compare them: by whole segments. */
+export function isUnder(path: string, prefix: string): boolean {
+  const bare = prefix.replace(/\/$/, '');
+  return path === bare || path.startsWith(`${bare}/`);
+}
+
+/** The routes that take one of the paths: for each path the one with the longest prefix, or what comes first. */
+export function routesOf<Route>(
+  paths: readonly string[],
+  routes: readonly Route[],
+  prefixesOf: (route: Route) => readonly string[],
+): ReadonlySet<Route> {
+  const found = new Set<Route>();
+  for (const path of paths) {
+    let longest = -1;
+    let taken: Route | undefined;
+    for (const route of routes) {
+      for (const prefix of prefixesOf(route)) {
+        if (prefix.length > longest && isUnder(path, prefix)) [longest, taken] = [prefix.length, route];
+      }
+    }
+    if (taken !== undefined) found.add(taken);
+  }
+  return found;
 }

@@ -132,7 +132,7 @@ const lifetime: ClockRule = {
         : 'raise the lifetime: it is shorter than a drain';
     if (ageMs === Infinity) {
       const message = `every connection is cut after ${spoken(limitMs)}, however often it pings, and nothing moves it before`;
-      return { level: 'error', what, oursMs: Infinity, marginMs: -Infinity, message, fix };
+      return { level: 'error', what, oursMs: Infinity, message, fix };
     }
     const oursMs = Math.round(ageMs * (1 + drain.ageJitter)) + drainMs(environment);
     const marginMs = limitMs - oursMs;

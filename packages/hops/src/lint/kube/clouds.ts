@@ -16,11 +16,11 @@ const classOf = ({ manifest, annotations }: Ingress): string =>
   textAt(manifest.object, ['spec', 'ingressClassName']) ?? wordOf(annotations['kubernetes.io/ingress.class']);
 
 /** Where an idle limit of an AWS balancer can be written: the annotation, and the number in it. */
-function* awsLimits(cluster: Cluster): Generator<{ manifest: Manifest; at: Path; seconds: number; what: string }> {
+function* awsLimits(cluster: Cluster): Generator<{ manifest: Manifest; at: Path; seconds: number; does: string }> {
   for (const ingress of cluster.ingresses.filter((one) => one.hasWebSocket && classOf(one) === 'alb')) {
     const given = wordOf(ingress.annotations[ALB]);
     const seconds = Number(/idle_timeout\.timeout_seconds=(\d+)/.exec(given)?.[1] ?? ALB_SECONDS);
-    yield { manifest: ingress.manifest, at: [...ANNOTATIONS, ALB], seconds, what: 'the ALB' };
+    yield { manifest: ingress.manifest, at: [...ANNOTATIONS, ALB], seconds, does: 'the ALB closes' };
   }
   for (const manifest of cluster.ofKind('Service')) {
     if (!cluster.isReached(manifest.namespace, manifest.name) && !/ingress|gateway/i.test(manifest.name)) continue;
@@ -31,13 +31,13 @@ function* awsLimits(cluster: Cluster): Generator<{ manifest: Manifest; at: Path;
         manifest,
         at: [...ANNOTATIONS, `${AWS}connection-idle-timeout`],
         seconds: Number(classic),
-        what: 'the classic balancer',
+        does: 'the classic balancer closes',
       };
     }
     for (const [key, value] of Object.entries(annotations)) {
       const seconds = key.startsWith(AWS) ? /tcp\.idle_timeout\.seconds=(\d+)/.exec(String(value))?.[1] : undefined;
       if (seconds !== undefined)
-        yield { manifest, at: [...ANNOTATIONS, key], seconds: Number(seconds), what: 'the NLB' };
+        yield { manifest, at: [...ANNOTATIONS, key], seconds: Number(seconds), does: 'the NLB forgets a connection' };
     }
   }
 }
@@ -95,7 +95,7 @@ function* cloudRun({ cluster, numbers }: KubeInput): Generator<KubeReport> {
     if (!isSticky && !cluster.isReached(manifest.namespace, manifest.name)) continue;
     const seconds = numberAt(manifest.object, [...spec, 'timeoutSeconds']) ?? CLOUD_RUN_SECONDS;
     const ageSeconds = (numbers.maxAgeMs ?? Infinity) / 1_000;
-    if (seconds < Math.min(ageSeconds, CLOUD_RUN_SECONDS_MAX)) {
+    if (ageSeconds === Infinity ? seconds < CLOUD_RUN_SECONDS_MAX : seconds <= ageSeconds) {
       const age = ageSeconds === Infinity ? 'nothing moves the clients before' : `the planned age is ${ageSeconds} s`;
       yield {
         manifest,
@@ -177,12 +177,12 @@ export const cloudRules: readonly KubeRule[] = [
     fix: 'idle_timeout.timeout_seconds or tcp.idle_timeout.seconds of at least twice the ping, or a shorter ping.',
     source: 'AWS, load balancer attributes.',
     *check({ cluster, numbers: { pingMs, from } }) {
-      for (const { manifest, at, seconds, what } of awsLimits(cluster)) {
+      for (const { manifest, at, seconds, does } of awsLimits(cluster)) {
         if (!(seconds * 1_000 <= pingMs)) continue;
         yield {
           manifest,
           at,
-          message: `${what} closes after ${seconds} s of silence, and ${from} is ${pingMs / 1_000} s`,
+          message: `${does} after ${seconds} s of silence, and ${from} is ${pingMs / 1_000} s`,
         };
       }
     },

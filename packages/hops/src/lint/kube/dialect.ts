@@ -18,7 +18,8 @@ import { workloadRules } from './workloads.js';
 
 const NAMED = /\.(?:ya?ml|json)$/i;
 /** What makes YAML ours: an object of Kubernetes, Envoy's sections, an ARM template, services of compose. */
-const MARKS = /^[ \t]*["']?(?:apiVersion|kind|static_resources|dynamic_resources|resources|services)["']?[ \t]*:/m;
+const MARKS =
+  /(?:^|[{,])[ \t]*["']?(?:apiVersion|kind|static_resources|dynamic_resources|resources|services)["']?[ \t]*:/m;
 const HEAD_CHARS = 65_536;
 
 /** A template is text with holes in it, not YAML: its output is what a cluster sees. */
@@ -50,10 +51,12 @@ export const kubernetes: Dialect<KubeUnit> = {
     });
     const paths = webSocketPaths(context);
     const services = context.environments.map(({ service }) => service.name);
-    const isWebSocket = (path: string): boolean =>
-      paths.some((own) => path.startsWith(own)) || looksLikeWebSocket(path);
     const cluster = new Cluster(manifests, { paths, services, looksLikeWebSocket });
-    return { units: [{ cluster, envoy: readEnvoy(manifests, isWebSocket) }], problems };
+    const isWebSocket = (path: string): boolean => cluster.isWebSocketPath(path);
+    return {
+      units: [{ cluster, envoy: readEnvoy(manifests, { paths, looksLikeWebSocket: isWebSocket }) }],
+      problems,
+    };
   },
   rules: [
     ...ingressNames,

@@ -2,6 +2,7 @@ import { type Cluster, type Ingress } from '../../kube/cluster.js';
 import { recordAt, textAt } from '../../kube/values.js';
 import {
   annotation,
+  clientIpBehindIngress,
   controllerConfigMaps,
   ofIngressNginx,
   onAnnotation,
@@ -197,18 +198,13 @@ export const ingressAffinity: readonly KubeRule[] = [
     fix: 'Use the affinity of the Ingress; leave the Service at None.',
     source: 'ingress-nginx: why endpoints and not services; kube-proxy.',
     *check({ cluster }) {
-      for (const { manifest: ingress, paths, ...rest } of ofIngressNginx(cluster)) {
-        if (!rest.hasWebSocket) continue;
-        const names = new Set(paths.filter(({ isWebSocket }) => isWebSocket).map(({ service }) => service));
-        for (const manifest of cluster.ofKind('Service')) {
-          if (manifest.namespace !== ingress.namespace || !names.has(manifest.name)) continue;
-          if (textAt(manifest.object, ['spec', 'sessionAffinity']) !== 'ClientIP') continue;
-          const isService = annotation({ annotations: rest.annotations }, 'service-upstream') === 'true';
-          const message = isService
-            ? `ClientIP sees only the address of the controller, as ${ingress.name} has service-upstream`
-            : `ClientIP is never asked: ${ingress.name} reaches the pods past the Service`;
-          yield { manifest, at: ['spec', 'sessionAffinity'], message };
-        }
+      for (const { ingress, service } of clientIpBehindIngress(cluster)) {
+        const { name } = ingress.manifest;
+        const message =
+          annotation(ingress, 'service-upstream') === 'true'
+            ? `ClientIP sees only the address of the controller, as ${name} has service-upstream`
+            : `ClientIP is never asked: ${name} reaches the pods past the Service`;
+        yield { manifest: service, at: ['spec', 'sessionAffinity'], message };
       }
     },
   },

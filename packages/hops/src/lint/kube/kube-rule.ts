@@ -1,6 +1,6 @@
 import type { Cluster, Ingress } from '../../kube/cluster.js';
 import { ANNOTATIONS, NGINX_PREFIX } from '../../kube/cluster.js';
-import { wordOf } from '../../kube/values.js';
+import { textAt, wordOf } from '../../kube/values.js';
 import type { Manifest, Path } from '../../kube/manifest.js';
 import type { Envoy } from '../../envoy/configuration.js';
 import { type LintContext, pingOf, slowest } from '../context.js';
@@ -94,6 +94,20 @@ export const ofIngressNginx = (cluster: Cluster): readonly Ingress[] =>
 /** Those of them over which WebSockets pass. */
 export const webSocketIngresses = (cluster: Cluster): readonly Ingress[] =>
   ofIngressNginx(cluster).filter(({ hasWebSocket }) => hasWebSocket);
+
+/** Services with ClientIP affinity that ingress-nginx stands before, for WebSockets. */
+export function* clientIpBehindIngress(cluster: Cluster): Generator<{ ingress: Ingress; service: Manifest }> {
+  const services = cluster.ofKind('Service').filter(isByClientIp);
+  for (const ingress of webSocketIngresses(cluster)) {
+    const names = new Set(ingress.paths.filter(({ isWebSocket }) => isWebSocket).map((path) => path.service));
+    for (const service of services) {
+      if (service.namespace === ingress.manifest.namespace && names.has(service.name)) yield { ingress, service };
+    }
+  }
+}
+
+export const isByClientIp = ({ object }: Manifest): boolean =>
+  textAt(object, ['spec', 'sessionAffinity']) === 'ClientIP';
 
 /** ConfigMaps of the controller itself. */
 export const controllerConfigMaps = (cluster: Cluster): readonly Manifest[] =>

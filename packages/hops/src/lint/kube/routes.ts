@@ -1,27 +1,9 @@
-import { matchPaths } from '../../kube/cluster.js';
 import type { Manifest, Path } from '../../kube/manifest.js';
 import { durationMs, listAt, recordAt, textAt, valueAt } from '../../kube/values.js';
 import type { KubeInput, KubeReport, KubeRule } from './kube-rule.js';
 
 /** Shorter than this a timeout of requests is not meant for a connection that stays. */
 const SHORT_MS = 3_600_000;
-
-interface RouteRule {
-  readonly manifest: Manifest;
-  readonly rule: unknown;
-  readonly at: Path;
-}
-
-/** Rules of HTTPRoutes over which WebSockets pass. */
-function* webSocketRules({ cluster }: KubeInput): Generator<RouteRule> {
-  for (const manifest of cluster.ofKind('HTTPRoute')) {
-    for (const [i, rule] of listAt(manifest.object, ['spec', 'rules']).entries()) {
-      const backends = listAt(rule, ['backendRefs']).map((ref) => textAt(ref, ['name']) ?? '');
-      if (cluster.isWebSocketMatch(matchPaths(rule), [manifest.name, ...backends]))
-        yield { manifest, rule, at: ['spec', 'rules', i] };
-    }
-  }
-}
 
 /** Whether a route is attached to a Gateway of NGINX Gateway Fabric. */
 function isNginxFabric({ cluster }: KubeInput, { object }: Manifest): boolean {
@@ -53,7 +35,7 @@ function* persistence(input: KubeInput): Generator<KubeReport> {
   const channel = textAt(annotations, [CHANNEL]);
   const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(textAt(annotations, [BUNDLE]) ?? '') ?? [];
   const dropsIdle = major !== '' && (Number(major) > 1 || Number(minor) >= 6);
-  for (const { manifest, rule, at } of webSocketRules(input)) {
+  for (const { manifest, rule, at } of input.cluster.webSocketRules) {
     const field: Path = [...at, 'sessionPersistence'];
     const given = recordAt(rule, ['sessionPersistence']);
     if (Object.keys(given).length === 0) continue;
@@ -91,7 +73,7 @@ export const routeRules: readonly KubeRule[] = [
     fix: 'timeouts.request: 0s on the rule for WebSockets.',
     source: 'Gateway API, GEP-1742.',
     *check(input) {
-      for (const { manifest, rule, at } of webSocketRules(input)) {
+      for (const { manifest, rule, at } of input.cluster.webSocketRules) {
         if (isNginxFabric(input, manifest)) continue;
         for (const name of ['request', 'backendRequest']) {
           const ms = durationMs(valueAt(rule, ['timeouts', name]));
@@ -123,7 +105,7 @@ export const routeRules: readonly KubeRule[] = [
     fix: 'A ProxySettingsPolicy with spec.timeout.read.',
     source: 'nginx/nginx-gateway-fabric, compatibility.',
     *check(input) {
-      for (const { manifest, rule, at } of webSocketRules(input)) {
+      for (const { manifest, rule, at } of input.cluster.webSocketRules) {
         if (!isNginxFabric(input, manifest) || valueAt(rule, ['timeouts']) === undefined) continue;
         yield {
           manifest,

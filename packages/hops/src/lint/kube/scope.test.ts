@@ -1,9 +1,11 @@
+import { parse } from '@holdfast/policy';
 import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../files.js';
 import { Source } from '../../source.js';
 import { given } from '../collect.js';
 import { linter } from '../dialect.js';
 import { lint } from '../engine.js';
+import { looksLikeWebSocket } from '../paths.js';
 import { kubernetes } from './dialect.js';
 
 const lintAll = (texts: Readonly<Record<string, string>>) => {
@@ -104,7 +106,133 @@ spec: {selector: {app: app}, ports: [{port: 80}]}
   });
 });
 
+describe('the paths of a policy', () => {
+  const { policy } = parse(
+    'name: app\nenvironments: {prod: {hosts: [example.com], service: {name: app, port: 80}, routes: [{websocket: /chat}]}}',
+  );
+  const judged = (text: string): string[] =>
+    lint(given(new Source('a.yaml', text)), {
+      linters: [linter(kubernetes)],
+      context: { environments: [...(policy?.environments.values() ?? [])], files: memoryFiles({}) },
+    }).findings.map(({ rule }) => rule);
+  const slow = `${NGINX}/proxy-connect-timeout: "600"`;
+  const route = (rules: string): string => `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: site}
+spec: {rules: [${rules}]}
+`;
+  const rule = (path: string, timeout: string, service = 'app'): string =>
+    `{matches: [{path: {value: ${path}}}], timeouts: {request: ${timeout}}, backendRefs: [{name: ${service}, port: 80}]}`;
+  const envoy = (...routes: string[]): string => `
+static_resources:
+  listeners:
+    - filter_chains:
+        - filters:
+            - typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                route_config: {virtual_hosts: [{routes: [${routes.join(', ')}]}]}
+  clusters: []
+`;
+
+  it('pass over the prefix that takes them, and over no shorter one', () => {
+    expect(judged(ingress(slow, '/'))).toContain('ING019');
+    expect(judged(ingress(slow, '/chatter'))).not.toContain('ING019');
+    const own = ingress('', '/chat').replace('name: app', 'name: app-chat');
+    expect(judged(`${ingress(slow, '/')}---${own}`)).not.toContain('ING019');
+    expect(judged(ingress(slow, '/').replaceAll('{name: app,', '{name: other,'))).not.toContain('ING019');
+  });
+
+  it('pass over a rule of an HTTPRoute in the same way', () => {
+    expect(judged(route(rule('/', '10s')))).toEqual(['GW001']);
+    expect(judged(route(`${rule('/', '10s')}, ${rule('/chat', '0s')}`))).toEqual([]);
+    expect(judged(route(rule('/', '10s', 'other')))).toEqual([]);
+  });
+
+  it('pass over the first route of Envoy that takes them', () => {
+    const site = '{match: {prefix: /}, route: {cluster: app, timeout: 0s}}';
+    const chat =
+      '{match: {path_separated_prefix: /chat}, route: {cluster: app, upgrade_configs: [{upgrade_type: websocket}], timeout: 0s}}';
+    expect(judged(envoy(site))).toContain('ENV001');
+    expect(judged(envoy(chat, site))).not.toContain('ENV001');
+    expect(judged(envoy(site, chat)).filter((id) => id === 'ENV001')).toHaveLength(1);
+  });
+});
+
+describe('a header that asks for an upgrade makes a route one of WebSockets', () => {
+  it('of the Gateway API', () => {
+    const upgrade = 'headers: [{name: Upgrade, value: websocket}]';
+    const text = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: site}
+spec: {rules: [{matches: [{path: {value: /}, ${upgrade}}], timeouts: {request: 10s}, backendRefs: [{name: app, port: 80}]}]}
+`;
+    expect(rulesIn(text)).toEqual(['GW001']);
+    expect(rulesIn(text.replace(upgrade, 'method: GET'))).toEqual([]);
+  });
+});
+
+describe('a drain of Istio’s sidecar', () => {
+  const pod = (duration: string): string => `
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: ws}
+spec:
+  template:
+    metadata: {annotations: {proxy.istio.io/config: "terminationDrainDuration: ${duration}"}}
+    spec: {containers: [{name: app, image: app, lifecycle: {preStop: {sleep: {seconds: 10}}}}]}
+`;
+  it.each([
+    ['9s', true],
+    ['10s', false],
+    ['1m', false],
+    ['500ms', true],
+    ['1m5s', false],
+  ])('of %s is too short: %s', (duration, fires) => {
+    expect(rulesIn(pod(duration)).includes('K8S012')).toBe(fires);
+  });
+});
+
+describe('a path that looks like WebSockets', () => {
+  it.each([
+    ['/chathub', true],
+    ['/chatHub', true],
+    ['/hubs/chat', true],
+    ['/github', false],
+    ['/wsdl', false],
+    ['/socketry', false],
+  ])('%s: %s', (path, looks) => {
+    expect(looksLikeWebSocket(path)).toBe(looks);
+  });
+});
+
+describe('JSON is read', () => {
+  it('on one line too', () => {
+    const object = {
+      kind: 'Ingress',
+      apiVersion: 'networking.k8s.io/v1',
+      metadata: { name: 'ws', annotations: { [`${NGINX}/proxy-read-timeout`]: '1h' } },
+      spec: { ingressClassName: 'nginx' },
+    };
+    const { findings } = lintAll({ 'a.json': JSON.stringify(object) });
+    expect(findings.map(({ rule }) => rule)).toEqual(['ING004']);
+  });
+});
+
 describe('one cause is one finding', () => {
+  it('where an affinity that nobody asks is short as well', () => {
+    const service = (affinity: string): string => `
+apiVersion: v1
+kind: Service
+metadata: {name: app}
+spec: {sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: ${affinity}}}, ports: [{port: 80, appProtocol: kubernetes.io/ws}]}
+`;
+    expect(rulesIn(service('600'))).toEqual(['K8S008']);
+    expect(rulesIn(service('86400'))).toEqual([]);
+    expect(rulesIn(service('600'), ingress('', '/ws')).filter((rule) => rule !== 'ING001')).toEqual(['ING021']);
+  });
+
   it('where a connect timeout has a unit and would be too long as well', () => {
     const found = rulesIn(ingress(`${NGINX}/proxy-connect-timeout: "3600s"`, '/ws'));
     expect(found.filter((rule) => rule !== 'ING001')).toEqual(['ING004']);

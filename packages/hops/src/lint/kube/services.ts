@@ -1,5 +1,5 @@
-import { numberAt, recordAt, textAt } from '../../kube/values.js';
-import { annotation, webSocketIngresses, type KubeRule } from './kube-rule.js';
+import { numberAt, textAt } from '../../kube/values.js';
+import { annotation, clientIpBehindIngress, isByClientIp, type KubeRule, webSocketIngresses } from './kube-rule.js';
 
 /** Kubernetes' default of sessionAffinityConfig.clientIP.timeoutSeconds. */
 const CLIENT_IP_SECONDS = 10_800;
@@ -15,17 +15,17 @@ export const serviceRules: readonly KubeRule[] = [
     fix: 'Raise timeoutSeconds above the longest connection, or use a cookie.',
     source: 'kube-proxy, iptables mode.',
     *check({ cluster, numbers }) {
-      const lifeSeconds = (numbers.maxAgeMs ?? CLIENT_IP_SECONDS * 1_000) / 1_000;
+      // An affinity that nobody asks is ING021, whatever its timeout.
+      const unasked = new Set(Array.from(clientIpBehindIngress(cluster), ({ service }) => service));
+      const lifeSeconds = numbers.maxAgeMs === undefined ? undefined : numbers.maxAgeMs / 1_000;
       for (const manifest of cluster.services) {
-        if (textAt(manifest.object, ['spec', 'sessionAffinity']) !== 'ClientIP') continue;
+        if (!isByClientIp(manifest) || unasked.has(manifest)) continue;
         const at = ['spec', 'sessionAffinityConfig', 'clientIP', 'timeoutSeconds'];
         const seconds = numberAt(manifest.object, at) ?? CLIENT_IP_SECONDS;
-        if (seconds >= lifeSeconds && numbers.maxAgeMs !== undefined) continue;
-        if (seconds > CLIENT_IP_SECONDS) continue;
+        const isEnough = lifeSeconds === undefined ? seconds > CLIENT_IP_SECONDS : seconds >= lifeSeconds;
+        if (isEnough) continue;
         const life =
-          numbers.maxAgeMs === undefined
-            ? 'a WebSocket lives without a bound'
-            : `a WebSocket lives up to ${lifeSeconds} s`;
+          lifeSeconds === undefined ? 'a WebSocket lives without a bound' : `a WebSocket lives up to ${lifeSeconds} s`;
         yield {
           manifest,
           at,
@@ -50,9 +50,7 @@ export const serviceRules: readonly KubeRule[] = [
       for (const manifest of cluster.ofKind('Service')) {
         if (textAt(manifest.object, ['spec', 'type']) !== 'LoadBalancer') continue;
         if ((textAt(manifest.object, ['spec', 'externalTrafficPolicy']) ?? 'Cluster') !== 'Cluster') continue;
-        const isOwn =
-          textAt(manifest.object, ['spec', 'sessionAffinity']) === 'ClientIP' &&
-          cluster.isReached(manifest.namespace, manifest.name);
+        const isOwn = isByClientIp(manifest) && cluster.isReached(manifest.namespace, manifest.name);
         // That the controller hashes such an address is told where it hashes it.
         if (!isOwn || isByAddress) continue;
         const message = 'with externalTrafficPolicy Cluster the affinity sees the addresses of nodes';
@@ -61,7 +59,3 @@ export const serviceRules: readonly KubeRule[] = [
     },
   },
 ];
-
-/** Annotations of a manifest. */
-export const annotationsOf = (object: unknown): Readonly<Record<string, unknown>> =>
-  recordAt(object, ['metadata', 'annotations']);

@@ -1,6 +1,6 @@
 import { podSpecOf } from '../../kube/cluster.js';
 import type { Manifest, Path } from '../../kube/manifest.js';
-import { listAt, numberAt, recordAt, textAt, valueAt } from '../../kube/values.js';
+import { durationMs, listAt, numberAt, recordAt, textAt, valueAt } from '../../kube/values.js';
 import type { KubeInput, KubeReport, KubeRule } from './kube-rule.js';
 
 const POD: Path = ['spec', 'template', 'spec'];
@@ -226,7 +226,7 @@ export const workloadRules: readonly KubeRule[] = [
             const name = textAt(one, ['name']) ?? '';
             return (
               /SESSION_(?:STORE|STORAGE|BACKEND)/i.test(name) &&
-              /^(?:in[-_]?)?memory|local$/i.test(textAt(one, ['value']) ?? '')
+              /^(?:(?:in[-_]?)?memory|local)$/i.test(textAt(one, ['value']) ?? '')
             );
           });
           if (found < 0) continue;
@@ -301,8 +301,8 @@ function sidecar(input: KubeInput, workload: Manifest): Omit<KubeReport, 'manife
   const config = textAt(annotations, ['proxy.istio.io/config']);
   const isInMesh = mesh.includes('true') || config !== undefined || isMeshNamespace(input, workload);
   if (!isInMesh || mesh.includes('false')) return undefined;
-  const given = /terminationDrainDuration["']?\s*:\s*["']?(\d+)(s|m)?/.exec(config ?? '');
-  const seconds = given ? Number(given[1]) * (given[2] === 'm' ? 60 : 1) : SIDECAR_DRAIN_SECONDS;
+  const given = /terminationDrainDuration["']?\s*:\s*["']?([\w.]+)/.exec(config ?? '')?.[1];
+  const seconds = (durationMs(given) ?? SIDECAR_DRAIN_SECONDS * 1_000) / 1_000;
   const drain = preStopSeconds(workload) + (input.numbers.drainMs ?? 0) / 1_000;
   if (seconds >= drain) return undefined;
   const at: Path = [...meta, 'annotations', 'proxy.istio.io/config'];
