@@ -1,6 +1,7 @@
 import { groupBy } from '../lint/memo.js';
 import { routesOf } from '../lint/paths.js';
 import { type Manifest, type Path } from './manifest.js';
+import { Selectors } from './selectors.js';
 import { durationMs, listAt, recordAt, textAt, valueAt, wordOf } from './values.js';
 
 /** Which program serves an Ingress, as far as the input tells. */
@@ -62,7 +63,12 @@ export class Cluster {
   /** Rules of HTTPRoutes over which WebSockets pass. */
   readonly webSocketRules: readonly RouteRule[];
   readonly #hints: ClusterHints;
-  readonly #services: ReadonlySet<string>;
+  /** Services that WebSockets reach. */
+  readonly services: readonly Manifest[];
+  /** Workloads behind those Services, and those that say by their name what they are. */
+  readonly workloads: readonly Manifest[];
+  readonly #servicesByName: ReadonlyMap<string, Manifest>;
+  readonly #reached: ReadonlySet<string>;
   readonly #byKind = new Map<string, Manifest[]>();
 
   constructor(manifests: readonly Manifest[], hints: ClusterHints) {
@@ -77,33 +83,25 @@ export class Cluster {
     const taken = this.#taken([...paths.values()].flat());
     this.ingresses = Array.from(paths, ([manifest, own]) => this.#ingress(manifest, own, taken));
     this.webSocketRules = this.#webSocketRules();
-    this.#services = this.#reached();
+    this.#servicesByName = new Map(this.ofKind('Service').map((one) => [`${one.namespace}/${one.name}`, one]));
+    this.#reached = this.#findReached();
+    this.services = this.ofKind('Service').filter(({ namespace, name }) => this.isReached(namespace, name));
+    this.workloads = this.#findWorkloads();
   }
 
   ofKind(kind: string): readonly Manifest[] {
     return this.#byKind.get(kind) ?? [];
   }
 
-  /** Services that WebSockets reach. */
-  get services(): readonly Manifest[] {
-    return this.ofKind('Service').filter((service) => this.isReached(service.namespace, service.name));
+  /** The Service of this name, if it is there. */
+  service(namespace: string, name: string): Manifest | undefined {
+    return this.#servicesByName.get(`${namespace}/${name}`);
   }
 
   isReached(namespace: string, name: string): boolean {
     return (
-      this.#services.has(`${namespace}/${name}`) || this.#hints.services.includes(name) || WEBSOCKET_NAME.test(name)
+      this.#reached.has(`${namespace}/${name}`) || this.#hints.services.includes(name) || WEBSOCKET_NAME.test(name)
     );
-  }
-
-  /** Workloads behind those Services, and those that say by their name what they are. */
-  get workloads(): readonly Manifest[] {
-    const all = this.manifests.filter(({ kind }) => WORKLOADS.has(kind));
-    return all.filter((workload) => {
-      if (this.#hints.services.includes(workload.name) || WEBSOCKET_NAME.test(workload.name)) return true;
-      const labels = recordAt(workload.object, ['spec', 'template', 'metadata', 'labels']);
-      const own = this.services.filter(({ namespace }) => namespace === workload.namespace);
-      return own.some((service) => selects(recordAt(service.object, ['spec', 'selector']), labels));
-    });
   }
 
   isWebSocketPath(path: string): boolean {
@@ -165,7 +163,21 @@ export class Cluster {
     return name !== undefined || keys.some((key) => key.startsWith(NGINX_PREFIX)) ? 'ingress-nginx' : 'other';
   }
 
-  #reached(): ReadonlySet<string> {
+  #findWorkloads(): Manifest[] {
+    const selectorOf = ({ object }: Manifest): Readonly<Record<string, unknown>> =>
+      recordAt(object, ['spec', 'selector']);
+    const selecting = this.services.filter((service) => Object.keys(selectorOf(service)).length > 0);
+    const selectors = new Selectors(selecting, selectorOf);
+    return this.manifests.filter(
+      ({ kind, name, namespace, object }) =>
+        WORKLOADS.has(kind) &&
+        (this.#hints.services.includes(name) ||
+          WEBSOCKET_NAME.test(name) ||
+          selectors.find(namespace, recordAt(object, ['spec', 'template', 'metadata', 'labels'])) !== undefined),
+    );
+  }
+
+  #findReached(): ReadonlySet<string> {
     const found = new Set<string>();
     for (const { manifest, paths } of this.ingresses) {
       for (const { isWebSocket, service } of paths) if (isWebSocket) found.add(`${manifest.namespace}/${service}`);
@@ -226,9 +238,6 @@ const asksForUpgrade = (rule: unknown): boolean =>
   listAt(rule, ['matches']).some((match) =>
     listAt(match, ['headers']).some((header) => /^upgrade$/i.test(textAt(header, ['name']) ?? '')),
   );
-
-const selects = (selector: Readonly<Record<string, unknown>>, labels: Readonly<Record<string, unknown>>): boolean =>
-  Object.keys(selector).length > 0 && Object.entries(selector).every(([key, value]) => labels[key] === value);
 
 /** The pod template of a workload. */
 export const podSpecOf = (workload: Manifest): Readonly<Record<string, unknown>> =>

@@ -127,6 +127,18 @@ describe('lint', () => {
   const SIZE = 400_000;
   const location = (path: string | number): string =>
     ` location /ws/${path} { proxy_pass http://a; proxy_set_header Upgrade $http_upgrade; }\n`;
+  const pods = (name: string): string => `---
+{apiVersion: v1, kind: Service, metadata: {name: ${name}}, spec: {selector: {app: ${name}}, ports: [{port: 80}]}}
+---
+{apiVersion: policy/v1, kind: PodDisruptionBudget, metadata: {name: ${name}}, spec: {selector: {matchLabels: {app: ${name}}}}}
+---
+{apiVersion: apps/v1, kind: Deployment, metadata: {name: ${name}}, spec: {template: {metadata: {labels: {app: ${name}}}}}}
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: ${name}}
+spec: {ingressClassName: nginx, rules: [{host: ${name}, http: {paths: [{path: /ws, backend: {serviceName: ${name}}}]}}]}
+`;
   it.each([
     ['nginx.conf', 'servers', repeated('', (at) => `server { listen 80; listen 81 http2;${location(at)}}\n`, '', SIZE)],
     [
@@ -157,6 +169,7 @@ describe('lint', () => {
       'matchers',
       repeated('a.com {\n', (at) => ` @m${at} path /x${at}\n reverse_proxy @m${at} ws:1\n`, '}', SIZE),
     ],
+    ['cluster.yaml', 'services', repeated('', (at) => pods(`app-${at}`), '', SIZE)],
     ['Dockerfile', 'continued lines', `FROM nginx\n${'RUN x \\\n'.repeat(SIZE / 8)}`],
   ])('takes a large %s with many %s in bounded time', (path, _, text) => {
     expect(run([new Source(path, text)]).files).toBe(1);

@@ -66,7 +66,7 @@ describe('lint of what is rendered', () => {
       'smart-glasses/dev': ['ING001 warning'],
       'smart-glasses/staging': ['ING001 warning'],
       'smart-glasses/prod': ['ING001 warning'],
-      'chat-platform/production': ['ING001 warning', 'ING021 warning', 'K8S002 error', 'K8S008 warning'],
+      'chat-platform/production': ['ING001 warning', 'ING021 warning', 'K8S002 error'],
       'three-instances/by-address': ['NGX014 info', 'NGX018 warning'],
       'three-instances/by-header': ['NGX014 info'],
       'agents-on-cloud-run/staging': ['CLD003 error'],

@@ -1,7 +1,7 @@
 import { ANNOTATIONS, type Cluster, type Ingress } from '../../kube/cluster.js';
 import { isRecord, type Manifest, type Path } from '../../kube/manifest.js';
 import { listAt, numberAt, recordAt, textAt, valueAt, walk, wordOf } from '../../kube/values.js';
-import type { KubeInput, KubeReport, KubeRule } from './kube-rule.js';
+import { type KubeInput, type KubeReport, type KubeRule, webSocketServices } from './kube-rule.js';
 
 const AWS = 'service.beta.kubernetes.io/aws-load-balancer-';
 const ALB = 'alb.ingress.kubernetes.io/load-balancer-attributes';
@@ -50,10 +50,8 @@ function* gke(input: KubeInput): Generator<KubeReport> {
       const message = `${misplaced} does nothing on an Ingress: it belongs on the Service`;
       yield { manifest: ingress.manifest, at: [...ANNOTATIONS, misplaced], message };
     }
-    const names = new Set(ingress.paths.filter(({ isWebSocket }) => isWebSocket).map(({ service }) => service));
-    for (const manifest of cluster.ofKind('Service')) {
-      if (!names.has(manifest.name) || manifest.namespace !== ingress.manifest.namespace || misplaced !== undefined)
-        continue;
+    if (misplaced !== undefined) continue;
+    for (const manifest of webSocketServices(cluster, ingress)) {
       const message = backendConfig(cluster, manifest);
       if (message !== undefined) yield { manifest, at: ANNOTATIONS, message };
     }

@@ -4,7 +4,6 @@ import {
   annotation,
   clientIpBehindIngress,
   controllerConfigMaps,
-  ofIngressNginx,
   onAnnotation,
   webSocketIngresses,
   type KubeReport,

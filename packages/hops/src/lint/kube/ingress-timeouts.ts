@@ -1,4 +1,5 @@
 import type { Cluster, Ingress } from '../../kube/cluster.js';
+import { groupBy } from '../memo.js';
 import { durationMs, numberAt, recordAt, textAt } from '../../kube/values.js';
 import {
   annotation,
@@ -20,9 +21,15 @@ const hostsOf = ({ paths }: Ingress): Set<string> => new Set(paths.map(({ host }
 /** Ingresses of one host that differ in what the WebSocket path needs. */
 function* strayed(cluster: Cluster): Generator<KubeReport> {
   const all = ofIngressNginx(cluster);
+  const byHost = groupBy(
+    all.flatMap((ingress) => Array.from(hostsOf(ingress), (host) => ({ host, ingress }))),
+    ({ host }) => host,
+  );
   for (const ingress of all.filter(({ hasWebSocket }) => hasWebSocket)) {
-    const hosts = hostsOf(ingress);
-    const siblings = all.filter((other) => other !== ingress && [...hostsOf(other)].some((host) => hosts.has(host)));
+    const siblings = Array.from(hostsOf(ingress), (host) => byHost.get(host) ?? [])
+      .flat()
+      .map((other) => other.ingress)
+      .filter((other) => other !== ingress);
     const path = ingress.paths.find(({ isWebSocket }) => isWebSocket);
     if (!path) continue;
     for (const name of [READ, 'affinity'] as const) {

@@ -97,13 +97,15 @@ export const webSocketIngresses = (cluster: Cluster): readonly Ingress[] =>
 
 /** Services with ClientIP affinity that ingress-nginx stands before, for WebSockets. */
 export function* clientIpBehindIngress(cluster: Cluster): Generator<{ ingress: Ingress; service: Manifest }> {
-  const services = cluster.ofKind('Service').filter(isByClientIp);
   for (const ingress of webSocketIngresses(cluster)) {
-    const names = new Set(ingress.paths.filter(({ isWebSocket }) => isWebSocket).map((path) => path.service));
-    for (const service of services) {
-      if (service.namespace === ingress.manifest.namespace && names.has(service.name)) yield { ingress, service };
-    }
+    for (const service of webSocketServices(cluster, ingress)) if (isByClientIp(service)) yield { ingress, service };
   }
+}
+
+/** Services that the WebSockets of an Ingress go to. */
+export function webSocketServices(cluster: Cluster, { manifest, paths }: Ingress): Manifest[] {
+  const names = new Set(paths.filter(({ isWebSocket }) => isWebSocket).map(({ service }) => service));
+  return [...names].flatMap((name) => cluster.service(manifest.namespace, name) ?? []);
 }
 
 export const isByClientIp = ({ object }: Manifest): boolean =>

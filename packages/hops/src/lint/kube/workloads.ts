@@ -1,6 +1,8 @@
-import { podSpecOf } from '../../kube/cluster.js';
+import { type Cluster, podSpecOf } from '../../kube/cluster.js';
 import type { Manifest, Path } from '../../kube/manifest.js';
-import { durationMs, listAt, numberAt, recordAt, textAt, valueAt } from '../../kube/values.js';
+import { Selectors } from '../../kube/selectors.js';
+import { durationMs, listAt, numberAt, recordAt, textAt, valueAt, wordOf } from '../../kube/values.js';
+import { memo } from '../memo.js';
 import type { KubeInput, KubeReport, KubeRule } from './kube-rule.js';
 
 const POD: Path = ['spec', 'template', 'spec'];
@@ -30,12 +32,25 @@ const graceOf = (workload: Manifest): number =>
 
 const replicasOf = (workload: Manifest): number => numberAt(workload.object, ['spec', 'replicas']) ?? 1;
 
-/** The autoscaler of a workload. */
-const autoscalerOf = ({ cluster }: KubeInput, workload: Manifest): Manifest | undefined =>
-  cluster.ofKind('HorizontalPodAutoscaler').find(({ object, namespace }) => {
-    const target = recordAt(object, ['spec', 'scaleTargetRef']);
-    return namespace === workload.namespace && target['kind'] === workload.kind && target['name'] === workload.name;
+const autoscalers = memo((cluster: Cluster) => {
+  const keyed = cluster.ofKind('HorizontalPodAutoscaler').map((one) => {
+    const { kind, name } = recordAt(one.object, ['spec', 'scaleTargetRef']);
+    return [`${one.namespace}/${wordOf(kind)}/${wordOf(name)}`, one] as const;
   });
+  // The first of several, as everywhere.
+  return new Map(keyed.reverse());
+});
+
+/** The autoscaler of a workload. */
+const autoscalerOf = ({ cluster }: KubeInput, { namespace, kind, name }: Manifest): Manifest | undefined =>
+  autoscalers(cluster).get(`${namespace}/${kind}/${name}`);
+
+const budgets = memo(
+  (cluster: Cluster) =>
+    new Selectors(cluster.ofKind('PodDisruptionBudget'), ({ object }) =>
+      recordAt(object, ['spec', 'selector', 'matchLabels']),
+    ),
+);
 
 /** How many pods there may be. */
 const mostReplicas = (input: KubeInput, workload: Manifest): number =>
@@ -281,10 +296,7 @@ function disruption(input: KubeInput, workload: Manifest): Omit<KubeReport, 'man
   const least = Math.max(pods, numberAt(autoscalerOf(input, workload)?.object, ['spec', 'minReplicas']) ?? 0);
   if (least < 2) return undefined;
   const labels = recordAt(workload.object, ['spec', 'template', 'metadata', 'labels']);
-  const budget = input.cluster.ofKind('PodDisruptionBudget').find(({ object, namespace }) => {
-    const selector = Object.entries(recordAt(object, ['spec', 'selector', 'matchLabels']));
-    return namespace === workload.namespace && selector.every(([key, value]) => labels[key] === value);
-  });
+  const budget = budgets(input.cluster).find(workload.namespace, labels);
   const at: Path = ['spec', 'replicas'];
   if (!budget) return { at, message: `${least} pods and no PodDisruptionBudget: a node drain may take them all` };
   const kept = valueAt(budget.object, ['spec', 'minAvailable']);
