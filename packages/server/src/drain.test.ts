@@ -196,6 +196,21 @@ test('a store that fails holds the drain up no longer than the deadline', async 
   await clock.advanceAsync(5_000);
 });
 
+test('what the publisher was given is written before the drain is over, and nothing is taken after it', async () => {
+  const { clock, memory, store, a } = await twoPods();
+  const release = store.hold('commit');
+  const sent = a.wss.publisher.publish('news', 'x');
+  let over = false;
+  const draining = a.wss.drain().finally(() => (over = true));
+  await clock.advanceAsync(200);
+  expect(over).toBe(false);
+  release();
+  await sent;
+  await draining;
+  expect((await memory.read('t:news', 0, { entries: 9, bytes: 99 })).end).toBe(1);
+  await expect(a.wss.publisher.publish('news', 'y')).rejects.toMatchObject({ code: 'HF_PUBLISHER_CLOSED' });
+});
+
 test('a second drain is the first', async () => {
   const { clock, a } = await twoPods();
   const first = a.wss.drain();

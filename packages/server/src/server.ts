@@ -30,6 +30,9 @@ import type { Socket } from './socket.js';
 import type { Handshake } from './stored-handshake.js';
 import { Upgrades } from './upgrades.js';
 
+/** What the publisher of a server that is drained gets at most to write what is pending. */
+const PUBLISHER_CLOSE_MS = 1_000;
+
 type Connected = NonNullable<Handshake['connected']>;
 
 /** The events of `ws`'s server, and those that holdfast adds. */
@@ -225,7 +228,13 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
       return () => this.#admission.handshakes;
     };
     const { clock } = this.#sessionOptions;
-    this.#drained ??= drain({ pod: this.#pod, plain: this.#plain, clock, stopAccepting }, numbers);
+    this.#drained ??= drain({ pod: this.#pod, plain: this.#plain, clock, stopAccepting }, numbers).then(
+      async (report) => {
+        // What it was given is written as well, unless the store takes too long.
+        await this.#publisher?.close({ deadlineMs: PUBLISHER_CLOSE_MS });
+        return report;
+      },
+    );
     return this.#drained;
   }
 
