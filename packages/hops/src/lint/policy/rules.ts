@@ -1,6 +1,6 @@
 import { formatDuration, judgeBudget, type Environment, type Link, type Verdict } from '@holdfast/policy';
 import { linksOf } from '../../facts/index.js';
-import type { Severity } from '../rule.js';
+import type { RuleFacts, Severity } from '../rule.js';
 
 /** Something that a rule about a policy has found in one of its environments. */
 export interface PolicyReport {
@@ -10,15 +10,7 @@ export interface PolicyReport {
   readonly severity?: Severity;
 }
 
-export interface PolicyRule {
-  readonly id: string;
-  readonly name: string;
-  readonly severity: Severity;
-  readonly title: string;
-  readonly what: string;
-  readonly why: string;
-  readonly fix: string;
-  readonly source: string;
+export interface PolicyRule extends RuleFacts {
   readonly check: (environment: Environment) => Iterable<PolicyReport>;
 }
 
