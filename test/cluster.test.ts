@@ -8,7 +8,7 @@ const changes = (cluster: ScriptedCluster): string[] =>
     .filter(([verb, ...rest]) => verb === 'delete' || (verb === 'apply' && !rest.includes('--dry-run=server')))
     .map(([verb = '']) => verb);
 
-describe('holdfast apply', () => {
+describe.concurrent('holdfast apply', () => {
   it('has the server check first, shows the difference, applies, and verifies the controller', async () => {
     using cluster = new ScriptedCluster();
     const { code, out } = await cluster.holdfast('apply', '--yes');
@@ -103,7 +103,7 @@ describe('holdfast apply', () => {
   });
 });
 
-describe('holdfast diff', () => {
+describe.concurrent('holdfast diff', () => {
   it('exits with 1 where apply would change something, and with 0 where not', async () => {
     using cluster = new ScriptedCluster();
     expect((await cluster.holdfast('diff')).code).toBe(1);
@@ -112,7 +112,7 @@ describe('holdfast diff', () => {
   });
 });
 
-describe('holdfast verify', () => {
+describe.concurrent('holdfast verify', () => {
   const applied = async (): Promise<ScriptedCluster> => {
     const cluster = new ScriptedCluster();
     await cluster.holdfast('apply', '--yes');
@@ -161,7 +161,7 @@ describe('holdfast verify', () => {
   });
 });
 
-describe('holdfast rollback', () => {
+describe.concurrent('holdfast rollback', () => {
   it('deletes what holdfast made, and nothing else', async () => {
     using cluster = new ScriptedCluster();
     await cluster.holdfast('apply', '--yes');
