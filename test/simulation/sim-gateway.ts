@@ -66,10 +66,10 @@ export class SimGateway {
     const isFirst = /^(?:hello|resume)\n/.test(text);
     if (this.#awaiting === 'first' && !isFirst) {
       this.#old?.send('client', data, false);
-      const ping = /^ping (\d+) /.exec(text);
-      if (ping && !this.#pod && !this.#old) this.#say(`pong ${ping[1]} 0\n`);
       return;
     }
+    const ping = this.#pod ? undefined : /^ping (\d+) /.exec(text);
+    if (ping && this.#awaiting === 'none') this.#say(`pong ${ping[1]} 0\n`);
     if (this.#awaiting === 'first') this.#awaiting = 'answer';
     this.#pod?.send('client', data, false);
   }
@@ -127,9 +127,12 @@ export class SimGateway {
 
   #switch(link: ModelLink): void {
     const wasLost = this.#pod === undefined;
-    if (this.#pod) {
+    if (this.#pod && this.#awaiting === 'none') {
       this.#old?.close('client', CLOSE.moved, '');
       this.#old = this.#pod;
+    } else {
+      // Never answered for: the one before it still has the session.
+      this.#pod?.close('client', CLOSE.moved, '');
     }
     this.#lead(link);
     if (this.#awaiting === 'first') return;

@@ -196,9 +196,13 @@ class Soft implements Carriage {
     this.#awaiting = this.#knowsAgain ? 'answer' : 'none';
   }
 
-  /** While no pod is there, somebody has to tell the client that its connection is alive. Nothing is acknowledged by it. */
+  /**
+   * While no pod is there, somebody has to tell the client that its connection is alive. Nothing is acknowledged by it. What was asked before
+   * the client has heard `again` is not answered behind it: there a pong has no meaning.
+   */
   #ping(stamp: string): void {
-    if (this.#pod === undefined && this.#old === undefined) this.#say(`pong ${stamp} 0\n`);
+    const isAlone = this.#pod === undefined && this.#old === undefined;
+    if (isAlone && this.#awaiting !== 'first') this.#say(`pong ${stamp} 0\n`);
   }
 
   #clientCloses(code: number): void {
@@ -324,10 +328,14 @@ class Soft implements Carriage {
     const wasLost = this.#pod === undefined;
     this.#next = undefined;
     if (this.#pod) {
-      // Two pods before: the one in the middle was never answered for.
-      this.#old?.dismiss();
-      this.#old = this.#pod;
-      this.#old.mute();
+      this.#pod.mute();
+      if (this.#awaiting === 'none') {
+        this.#old?.dismiss();
+        this.#old = this.#pod;
+      } else {
+        // The one in the middle was never answered for: what the client still says is meant for the one before, which has the session.
+        this.#pod.dismiss();
+      }
       this.#toPodStuck.stop();
       this.#exchange.socket.resume();
     }
