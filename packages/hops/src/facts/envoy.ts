@@ -1,5 +1,6 @@
 import type { Hop } from '@holdfast/policy';
-import { EITHER, NOTHING } from './words.js';
+import { DRAIN, HANDSHAKE, IDLE, LIFETIME } from './envoy-clocks.js';
+import { NOTHING } from './words.js';
 
 export const envoy: Hop = {
   kind: 'envoy',
@@ -7,23 +8,13 @@ export const envoy: Hop = {
   what: 'Envoy, configured directly. Without `upgrade_configs: [{upgrade_type: websocket}]` nothing is upgraded.',
   clocks: [
     {
-      name: 'idle',
-      title: 'stream_idle_timeout',
-      kind: 'idle-either',
-      defaultMs: 300_000,
-      resetBy: EITHER,
-      clientSees: '1006; `SI` in the access log',
+      ...IDLE,
       raise: 'route `idle_timeout`, or `stream_idle_timeout` of the connection manager',
       known: ['documentation'],
       setBy: 'read',
     },
     {
-      name: 'lifetime',
-      title: 'max_stream_duration',
-      kind: 'lifetime',
-      defaultMs: undefined,
-      resetBy: NOTHING,
-      clientSees: '1006 at that age; `UMSDR` in the access log',
+      ...LIFETIME,
       raise: '`max_stream_duration` of the route',
       known: ['documentation'],
     },
@@ -38,25 +29,16 @@ export const envoy: Hop = {
       known: ['documentation'],
     },
     {
-      name: 'handshake',
-      title: 'route timeout',
-      kind: 'connect',
-      defaultMs: 15_000,
-      resetBy: NOTHING,
-      clientSees: '504 on a handshake that the pod does not answer; since 1.36 it ends with the 101',
+      ...HANDSHAKE,
       raise: 'route `timeout: 0s`',
       known: ['documentation', 'incident'],
     },
     {
-      name: 'drain',
+      ...DRAIN,
       title: '--parent-shutdown-time-s',
-      kind: 'cohort',
       defaultMs: 900_000,
-      resetBy: NOTHING,
-      clientSees: '1006, for all connections of the process in the same instant',
       raise: '`--parent-shutdown-time-s`',
       known: ['unverified'],
-      covers: 'drain',
     },
   ],
   notes: [

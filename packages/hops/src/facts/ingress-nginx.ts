@@ -1,4 +1,5 @@
 import type { Hop } from '@holdfast/policy';
+import { CLIENT_SEND, CONNECT, READ, SEND, SHUTDOWN } from './nginx-clocks.js';
 import { NOTHING } from './words.js';
 
 export const ingressNginx: Hop = {
@@ -7,59 +8,37 @@ export const ingressNginx: Hop = {
   what: 'The community ingress controller on nginx. It forwards Upgrade by itself. Retired: no releases and no security fixes since March 2026.',
   clocks: [
     {
-      name: 'read',
+      ...READ,
       title: 'proxy-read-timeout',
-      kind: 'idle-either',
-      defaultMs: 60_000,
-      resetBy: 'any byte in either direction; TCP keepalive does not',
-      clientSees: '1006: FIN, over TLS after a close_notify',
       raise: 'annotation `nginx.ingress.kubernetes.io/proxy-read-timeout: "3600"`, seconds without a unit',
       known: ['source', 'documentation'],
       setBy: 'read',
     },
     {
-      name: 'send',
+      ...SEND,
       title: 'proxy-send-timeout',
-      kind: 'backpressure',
-      defaultMs: 60_000,
-      resetBy: 'the pod taking bytes again',
-      clientSees: '1006, after the pod took nothing for so long',
       raise: 'annotation `nginx.ingress.kubernetes.io/proxy-send-timeout`; it is no idle timeout',
       known: ['source', 'documentation'],
       setBy: 'send',
     },
     {
-      name: 'clientSend',
-      title: 'send_timeout',
-      kind: 'backpressure',
-      defaultMs: 60_000,
-      resetBy: 'the client taking bytes again',
-      clientSees: '1006, after the client took nothing for so long',
+      ...CLIENT_SEND,
       raise: '`send_timeout`',
       known: ['source', 'documentation'],
     },
     {
-      name: 'connect',
+      ...CONNECT,
       title: 'proxy-connect-timeout',
-      kind: 'connect',
       defaultMs: 5_000,
-      resetBy: NOTHING,
-      clientSees: '504 on the handshake',
       raise: 'annotation `nginx.ingress.kubernetes.io/proxy-connect-timeout`',
-      known: ['documentation'],
-      maxMs: 75_000,
       setBy: 'connect',
     },
     {
-      name: 'shutdown',
+      ...SHUTDOWN,
       title: 'worker-shutdown-timeout',
-      kind: 'cohort',
       defaultMs: 240_000,
-      resetBy: NOTHING,
-      clientSees: '1006, for all connections of the old worker in the same instant: FIN, over TLS without close_notify',
       raise: 'ConfigMap `worker-shutdown-timeout`; below the grace period of the controller pod',
       known: ['source', 'documentation'],
-      covers: 'drain',
     },
     {
       name: 'grace',

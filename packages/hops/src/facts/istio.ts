@@ -1,5 +1,6 @@
 import type { Hop } from '@holdfast/policy';
-import { EITHER, NOTHING } from './words.js';
+import { IDLE } from './envoy-clocks.js';
+import { NOTHING } from './words.js';
 
 export const istio: Hop = {
   kind: 'istio',
@@ -7,12 +8,8 @@ export const istio: Hop = {
   what: 'Istio: a gateway, or a sidecar beside the pod. Upgrades are always on.',
   clocks: [
     {
-      name: 'idle',
-      title: 'stream_idle_timeout',
-      kind: 'idle-either',
+      ...IDLE,
       defaultMs: undefined,
-      resetBy: EITHER,
-      clientSees: '1006; `SI` in the access log',
       raise: 'an EnvoyFilter, or another connection profile; the profile EDGE sets 5 min on gateways',
       known: ['source'],
       setBy: 'read',

@@ -1,5 +1,5 @@
 import type { Hop } from '@holdfast/policy';
-import { NOTHING } from './words.js';
+import { CLIENT_SEND, CONNECT, READ, SEND, SHUTDOWN } from './nginx-clocks.js';
 
 export const nginxGatewayFabric: Hop = {
   kind: 'nginx-gateway-fabric',
@@ -7,59 +7,31 @@ export const nginxGatewayFabric: Hop = {
   what: 'The Gateway API on nginx. WebSockets work for any HTTPRoute.',
   clocks: [
     {
-      name: 'read',
-      title: 'proxy_read_timeout',
-      kind: 'idle-either',
-      defaultMs: 60_000,
-      resetBy: 'any byte in either direction; TCP keepalive does not',
-      clientSees: '1006: FIN, over TLS after a close_notify',
+      ...READ,
       raise: '`ProxySettingsPolicy.spec.timeout.read`',
       known: ['source'],
       setBy: 'read',
     },
     {
-      name: 'send',
-      title: 'proxy_send_timeout',
-      kind: 'backpressure',
-      defaultMs: 60_000,
-      resetBy: 'the pod taking bytes again',
-      clientSees: '1006, after the pod took nothing for so long',
+      ...SEND,
       raise: '`ProxySettingsPolicy.spec.timeout.send`; it is no idle timeout',
       known: ['source'],
       setBy: 'send',
     },
     {
-      name: 'clientSend',
-      title: 'send_timeout',
-      kind: 'backpressure',
-      defaultMs: 60_000,
-      resetBy: 'the client taking bytes again',
-      clientSees: '1006, after the client took nothing for so long',
+      ...CLIENT_SEND,
       raise: '`send_timeout`',
       known: ['source'],
     },
     {
-      name: 'connect',
-      title: 'proxy_connect_timeout',
-      kind: 'connect',
-      defaultMs: 60_000,
-      resetBy: NOTHING,
-      clientSees: '504 on the handshake',
+      ...CONNECT,
       raise: '`ProxySettingsPolicy.spec.timeout.connect`',
-      known: ['documentation'],
-      maxMs: 75_000,
       setBy: 'connect',
     },
     {
-      name: 'shutdown',
-      title: 'worker_shutdown_timeout',
-      kind: 'cohort',
-      defaultMs: undefined,
-      resetBy: NOTHING,
-      clientSees: '1006, for all connections of the old worker in the same instant: FIN, over TLS without close_notify',
+      ...SHUTDOWN,
       raise: 'a SnippetsFilter with `worker_shutdown_timeout`',
       known: ['source'],
-      covers: 'drain',
     },
   ],
   notes: [

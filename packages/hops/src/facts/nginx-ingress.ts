@@ -1,5 +1,5 @@
 import type { Hop } from '@holdfast/policy';
-import { NOTHING } from './words.js';
+import { CLIENT_SEND, CONNECT, READ, SEND, SHUTDOWN } from './nginx-clocks.js';
 
 export const nginxIngress: Hop = {
   kind: 'nginx-ingress',
@@ -7,56 +7,28 @@ export const nginxIngress: Hop = {
   what: 'The ingress controller of F5 on nginx, whose annotations begin with `nginx.org/`.',
   clocks: [
     {
-      name: 'read',
-      title: 'proxy_read_timeout',
-      kind: 'idle-either',
-      defaultMs: 60_000,
-      resetBy: 'any byte in either direction; TCP keepalive does not',
-      clientSees: '1006: FIN, over TLS after a close_notify',
+      ...READ,
       raise: 'annotation `nginx.org/proxy-read-timeout: "3600s"`, with a unit',
       known: ['source'],
     },
     {
-      name: 'send',
-      title: 'proxy_send_timeout',
-      kind: 'backpressure',
-      defaultMs: 60_000,
-      resetBy: 'the pod taking bytes again',
-      clientSees: '1006, after the pod took nothing for so long',
+      ...SEND,
       raise: 'annotation `nginx.org/proxy-send-timeout`; it is no idle timeout',
       known: ['source'],
     },
     {
-      name: 'clientSend',
-      title: 'send_timeout',
-      kind: 'backpressure',
-      defaultMs: 60_000,
-      resetBy: 'the client taking bytes again',
-      clientSees: '1006, after the client took nothing for so long',
+      ...CLIENT_SEND,
       raise: '`send_timeout`',
       known: ['source'],
     },
     {
-      name: 'connect',
-      title: 'proxy_connect_timeout',
-      kind: 'connect',
-      defaultMs: 60_000,
-      resetBy: NOTHING,
-      clientSees: '504 on the handshake',
+      ...CONNECT,
       raise: 'annotation `nginx.org/proxy-connect-timeout`',
-      known: ['documentation'],
-      maxMs: 75_000,
     },
     {
-      name: 'shutdown',
-      title: 'worker_shutdown_timeout',
-      kind: 'cohort',
-      defaultMs: undefined,
-      resetBy: NOTHING,
-      clientSees: '1006, for all connections of the old worker in the same instant: FIN, over TLS without close_notify',
+      ...SHUTDOWN,
       raise: 'ConfigMap `main-snippets: worker_shutdown_timeout 5m;`',
       known: ['source'],
-      covers: 'drain',
     },
   ],
   notes: [

@@ -1,5 +1,6 @@
 import type { Hop } from '@holdfast/policy';
-import { EITHER, NOTHING } from './words.js';
+import { CONNECT, SHUTDOWN } from './nginx-clocks.js';
+import { EITHER } from './words.js';
 
 export const nginxStream: Hop = {
   kind: 'nginx-stream',
@@ -17,26 +18,15 @@ export const nginxStream: Hop = {
       known: ['source'],
     },
     {
-      name: 'connect',
-      title: 'proxy_connect_timeout',
-      kind: 'connect',
-      defaultMs: 60_000,
-      resetBy: NOTHING,
+      ...CONNECT,
       clientSees: 'the connection is closed before the handshake',
       raise: '`proxy_connect_timeout`',
-      known: ['documentation'],
-      maxMs: 75_000,
     },
     {
-      name: 'shutdown',
-      title: 'worker_shutdown_timeout',
-      kind: 'cohort',
-      defaultMs: undefined,
-      resetBy: NOTHING,
+      ...SHUTDOWN,
       clientSees: '1006, for all connections of the old worker in the same instant',
       raise: '`worker_shutdown_timeout`',
       known: ['source'],
-      covers: 'drain',
     },
   ],
   notes: [],
