@@ -89,10 +89,13 @@ describe.concurrent('holdfast apply', () => {
   it('says what kubectl said when it fails', async () => {
     using cluster = new ScriptedCluster({
       objects: [],
-      broken: 'Unable to connect to the server: dial tcp: i/o timeout\n',
+      broken:
+        'E1125 19:21:33.686300   22853 memcache.go:265] "Unhandled Error" err="dial tcp 127.0.0.1:8080"\n'.repeat(5) +
+        'Unable to connect to the server: dial tcp: i/o timeout\n',
     });
     const { code, error } = await cluster.holdfast('apply', '--yes');
     expect(error).toContain('HF_KUBECTL');
+    expect(error).not.toContain('memcache.go');
     expect(error).toContain('Unable to connect to the server');
     expect(code).toBe(1);
     const absent = await cluster.holdfast('verify', '--kubectl', 'there-is-no-such-program');

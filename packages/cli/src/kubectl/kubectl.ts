@@ -130,8 +130,12 @@ function parse(text: string): unknown {
 
 const STDERR_CHARS = 2_000;
 
+/** How kubectl's own library logs, before kubectl says in a sentence what it could not do. */
+const LOG_LINE = /^[EWI]\d{4} \d\d:\d\d:.*\n?/gm;
+
 function failed(args: readonly string[], { code, stderr }: Ran): HoldfastError {
-  const said = stderr.trim().slice(0, STDERR_CHARS) || `exit code ${code}`;
+  const sentence = stderr.replaceAll(LOG_LINE, '').trim();
+  const said = (sentence || stderr.trim()).slice(0, STDERR_CHARS) || `exit code ${code}`;
   // Others may set a field only if nobody else has: that is the rule that keeps hands off what is not ours.
   const kind = /\bconflict/i.test(stderr) && args[0] === 'apply' ? errors.NOT_OURS : errors.KUBECTL;
   return new HoldfastError(kind, `kubectl ${args.slice(0, 2).join(' ')}`, { cause: said });

@@ -46,10 +46,10 @@ export interface ClusterHints {
 export const ANNOTATIONS: Path = ['metadata', 'annotations'];
 export const NGINX_PREFIX = 'nginx.ingress.kubernetes.io/';
 const F5_PREFIX = 'nginx.org/';
-const CONTROLLERS: Readonly<Record<string, IngressController>> = {
-  'k8s.io/ingress-nginx': 'ingress-nginx',
-  'nginx.org/ingress-controller': 'nginx.org',
-};
+const CONTROLLERS: ReadonlyMap<string, IngressController> = new Map([
+  ['k8s.io/ingress-nginx', 'ingress-nginx'],
+  ['nginx.org/ingress-controller', 'nginx.org'],
+]);
 /** An idle limit this long is set for WebSockets or server-sent events, hardly for anything else. */
 const LONG_IDLE_MS = 300_000;
 const WEBSOCKET_NAME = /(?:^|[-_.])(?:ws|wss|websockets?|sockets?|signalr|realtime)(?:[-_.]|$)/i;
@@ -155,7 +155,7 @@ export class Cluster {
     const name = textAt(object, ['spec', 'ingressClassName']) ?? annotations['kubernetes.io/ingress.class'];
     const known = this.ofKind('IngressClass').find((other) => other.name === name);
     const controller = textAt(known?.object, ['spec', 'controller']);
-    if (controller !== undefined) return CONTROLLERS[controller] ?? 'other';
+    if (controller !== undefined) return CONTROLLERS.get(controller) ?? 'other';
     if (name !== undefined && !/nginx/i.test(wordOf(name))) return 'other';
     const keys = Object.keys(annotations);
     const isF5 = keys.some((key) => key.startsWith(F5_PREFIX)) && !keys.some((key) => key.startsWith(NGINX_PREFIX));

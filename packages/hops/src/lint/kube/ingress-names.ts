@@ -20,15 +20,43 @@ function* namesOf({ annotations }: Ingress): Generator<string> {
   yield* Object.keys(annotations);
 }
 
+const NO_SWITCH = 'there is no such switch: upgrades are always forwarded';
 /** Why a name that people often write does nothing. */
-const BELIEFS: Readonly<Record<string, string>> = {
-  'websocket-services': 'it is an annotation of F5’s controller; this one forwards upgrades by itself',
-  'enable-websocket': 'there is no such switch: upgrades are always forwarded',
-  upgrade: 'there is no such switch: upgrades are always forwarded',
-  'server-snippets': 'the name is server-snippet, and snippets are off by default',
-  'session-cookie-httponly': 'its cookies are always HttpOnly',
-  'proxy-set-headers': 'it is a key of the ConfigMap, not an annotation',
-};
+const BELIEFS: ReadonlyMap<string, string> = new Map([
+  ['websocket-services', 'it is an annotation of F5’s controller; this one forwards upgrades by itself'],
+  ['enable-websocket', NO_SWITCH],
+  ['enable-websockets', NO_SWITCH],
+  ['upgrade', NO_SWITCH],
+  ['server-snippets', 'the name is server-snippet, and snippets are off by default'],
+  ['session-cookie-httponly', 'its cookies are always HttpOnly'],
+]);
+
+/** Names that it does know, elsewhere: those of its ConfigMap that people reach for. */
+const OF_CONFIG_MAP: ReadonlySet<string> = new Set([
+  'client-body-timeout',
+  'client-header-timeout',
+  'enable-real-ip',
+  'error-log-level',
+  'forwarded-for-header',
+  'keep-alive',
+  'max-worker-connections',
+  'proxy-real-ip-cidr',
+  'proxy-set-headers',
+  'proxy-stream-timeout',
+  'upstream-keepalive-connections',
+  'upstream-keepalive-timeout',
+  'use-forwarded-headers',
+  'use-proxy-protocol',
+  'worker-processes',
+  'worker-shutdown-timeout',
+]);
+
+function hintOn(name: string): string {
+  const known = OF_CONFIG_MAP.has(name) ? 'it is a key of the ConfigMap, not an annotation' : BELIEFS.get(name);
+  if (known !== undefined) return known;
+  const near = nearest(name, INGRESS_NGINX_ANNOTATIONS);
+  return near === undefined ? 'no name is near it' : `was ${near} meant?`;
+}
 
 export const ingressNames: readonly KubeRule[] = [
   {
@@ -61,10 +89,7 @@ export const ingressNames: readonly KubeRule[] = [
         for (const key of namesOf(ingress)) {
           const name = key.startsWith(NGINX_PREFIX) ? key.slice(NGINX_PREFIX.length) : undefined;
           if (name === undefined || INGRESS_NGINX_ANNOTATIONS.has(name)) continue;
-          const belief = BELIEFS[name];
-          const near = belief === undefined ? nearest(name, INGRESS_NGINX_ANNOTATIONS) : undefined;
-          const hint = belief ?? (near === undefined ? 'no name is near it' : `was ${near} meant?`);
-          yield onAnnotation(ingress, key, `ingress-nginx ignores ${name}: ${hint}`);
+          yield onAnnotation(ingress, key, `ingress-nginx ignores ${name}: ${hintOn(name)}`);
         }
       }
     },

@@ -244,6 +244,16 @@ spec: {sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeco
     expect(found.filter((rule) => rule === 'ING003')).toEqual(['ING003']);
   });
 
+  it.each([
+    ['worker-shutdown-timeout', /key of the ConfigMap/],
+    ['enable-websockets', /always forwarded/],
+    ['proxy-read-timout', /was proxy-read-timeout meant\?$/],
+    ['constructor', /no name is near it$/],
+  ])('says of the unknown annotation %s why it does nothing', (name, told) => {
+    const { findings } = lintAll({ 'a.yaml': ingress(`${NGINX}/${name}: "1"`, '/ws') });
+    expect(findings.find(({ rule }) => rule === 'ING002')?.message).toMatch(told);
+  });
+
   it('says that cookies are HttpOnly anyway, instead of guessing another name', () => {
     const { findings } = lintAll({ 'a.yaml': ingress(`${NGINX}/session-cookie-httponly: "true"`, '/ws') });
     expect(findings.find(({ rule }) => rule === 'ING002')?.message).toContain('always HttpOnly');
