@@ -37,7 +37,7 @@ function print({
 }: SoakResult): void {
   process.stdout.write(
     `${sent} sent, ${received} received; ${recoveries} recoveries, ${moves} moves; recovery p99 ${recoveryMs.p99} ms, replay p99 ${replayMs.p99} ms, ` +
-      `without a transport p99 ${transportlessMs.p99} ms; most attaches within a second ${rest.peakAttachesPerSecond}\n`,
+      `without a transport p99 ${transportlessMs.p99} ms; most reconnects within a second ${rest.peakReconnectsPerSecond}\n`,
   );
 }
 

@@ -1,6 +1,7 @@
 // Some of the clients of the soak, in a process of their own so that they disturb no pod. It is told what to do over IPC, and judges what arrives.
 import { WebSocket } from '@holdfast/client';
 import { ChaosProxy, DeliveryLedger, seededRandom } from '@holdfast/testing';
+import { WebSocket as Ws } from 'ws';
 
 /** @typedef {import('./protocol.js').ClientOrder} ClientOrder */
 /** @typedef {import('./protocol.js').ClientSettings} ClientSettings */
@@ -15,7 +16,7 @@ const CONNECT_AT_ONCE = 50;
 const ledger = new DeliveryLedger();
 const counts = { gaps: 0, closes: 0, recoveries: 0, moves: 0, cuts: 0, refusedSends: 0 };
 /** @type {import('./protocol.js').Samples} */
-const samples = { awayMs: [], recoveryMs: [], replayMs: [], attachedAtMs: [] };
+const samples = { awayMs: [], recoveryMs: [], replayMs: [], dialledAtMs: [] };
 /** @type {Client[]} */
 const clients = [];
 let talking = true;
@@ -25,6 +26,15 @@ let chaos = true;
 const sample = (list, value) => void (list.length < SAMPLES_MAX && list.push(Math.round(value)));
 /** @param {number} ms */
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What the client makes its transports of by itself, and a note of when. */
+class Dialled extends Ws {
+  /** @param {string | URL} url @param {string | string[]} [protocols] */
+  constructor(url, protocols) {
+    super(url, protocols, { perMessageDeflate: false });
+    sample(samples.dialledAtMs, Date.now());
+  }
+}
 
 class Client {
   sent = 0;
@@ -54,7 +64,11 @@ class Client {
       this.proxy = await ChaosProxy.listen({ target: { port }, seed: this.random.int(1, 2 ** 31) });
     }
     const url = this.proxy ? this.proxy.url('/') : `ws://127.0.0.1:${port}/`;
-    const socket = new WebSocket(url, [], { random: this.random.fork(1), breaker: { failures: 1_000, openMs: 100 } });
+    const socket = new WebSocket(url, [], {
+      random: this.random.fork(1),
+      breaker: { failures: 1_000, openMs: 100 },
+      WebSocket: /** @type {typeof globalThis.WebSocket} */ (/** @type {unknown} */ (Dialled)),
+    });
     this.socket = socket;
     await new Promise((resolve) => {
       socket.onmessage = ({ data }) => (data === 'ready' ? resolve(undefined) : this.#heard(String(data)));
@@ -68,7 +82,6 @@ class Client {
     socket.addEventListener('recovered', () => this.#recovered());
     socket.addEventListener('moved', () => {
       counts.moves++;
-      sample(samples.attachedAtMs, Date.now());
     });
   }
 
@@ -105,7 +118,6 @@ class Client {
     const nowMs = Date.now();
     this.#attachedMs = nowMs;
     this.transportlessMs += nowMs - this.#goneMs;
-    sample(samples.attachedAtMs, nowMs);
   }
 
   #recovered() {

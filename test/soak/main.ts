@@ -19,7 +19,7 @@ const USAGE = `Runs real pods, a real Redis and many real clients, disturbs them
   --kill-every S     seconds between kills of a random pod, about (default 30)
   --redis-pause S    seconds that Redis is stopped for (default 5)
   --drain-rate N     moves per second that a drain asks for (default 200)
-  --tolerance S      by what share of that a busy machine may bunch up the attaches of a second in a rollout (default 0)
+  --tolerance S      by what share of that a busy machine may bunch up the reconnects of a second in a rollout (default 0)
   --seed N           what is random is drawn from it (default: a fresh one, which is printed)
   --json             print the result as one JSON object; progress goes to stderr in any case
   --help
@@ -102,8 +102,8 @@ function inWords(result: SoakResult): string {
     line('network back until all is there', result.recoveryMs),
     line('attached until all is there', result.replayMs),
     line('without a transport, of each client in all', result.transportlessMs),
-    `most attaches within a second: ${result.peakAttachesPerSecond}` +
-      (result.attachCapPerSecond === undefined ? '' : `, cap ${result.attachCapPerSecond}`),
+    `most reconnects begun within a second: ${result.peakReconnectsPerSecond}` +
+      (result.reconnectCapPerSecond === undefined ? '' : `, cap ${result.reconnectCapPerSecond}`),
     ...(result.ok ? ['ok'] : ['FAILED', ...result.problems.map((problem) => `  ${problem}`)]),
   ].join('\n');
 }

@@ -46,8 +46,8 @@ export interface Samples {
   readonly recoveryMs: number[];
   /** From the attach until all that was missed is there. */
   readonly replayMs: number[];
-  /** When transports were attached, after the first of each client; on the clock of the machine. */
-  readonly attachedAtMs: number[];
+  /** When connections were begun, the first of each client included; on the clock of the machine. */
+  readonly dialledAtMs: number[];
 }
 
 export interface ClientsReport extends DeliveryReport, Counts {

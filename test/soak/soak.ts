@@ -49,8 +49,9 @@ export interface SoakResult extends Omit<ClientsReport, 'firstProblem'> {
   readonly replayMs: Percentiles;
   /** Of each client, in all. */
   readonly transportlessMs: Percentiles;
-  readonly peakAttachesPerSecond: number;
-  readonly attachCapPerSecond: number | undefined;
+  /** Connections that were begun, once all clients had their first. */
+  readonly peakReconnectsPerSecond: number;
+  readonly reconnectCapPerSecond: number | undefined;
 }
 
 /** What happened, for the report. */
@@ -114,13 +115,13 @@ export async function runSoak(options: SoakOptions, say: (line: string) => void)
   }
   const { report, samples } = await crowd.finish(events.news);
   const { firstProblem, ...counts } = report;
-  const attaches = samples.attachedAtMs.filter((ms) => ms >= connectedMs);
-  const peak = peakWithin(attaches, 1_000);
+  const dialled = samples.dialledAtMs.filter((ms) => ms >= connectedMs);
+  const peak = peakWithin(dialled, 1_000);
   if (firstProblem !== undefined) note(firstProblem);
   if (counts.closes > 0) note(`${counts.closes} clients saw a close`);
   if (counts.received !== counts.sent) note(`${counts.received} of ${counts.sent} messages arrived`);
   if (!isChaos && peak > drainRate * (1 + (options.tolerance ?? 0)))
-    note(`${peak} clients attached within a second, more than ${drainRate}`);
+    note(`${peak} connections were begun within a second, more than ${drainRate}`);
   return {
     ok: problems.length === 0,
     problems,
@@ -135,8 +136,8 @@ export async function runSoak(options: SoakOptions, say: (line: string) => void)
     recoveryMs: percentilesOf(samples.recoveryMs),
     replayMs: percentilesOf(samples.replayMs),
     transportlessMs: percentilesOf(samples.transportlessMs),
-    peakAttachesPerSecond: peak,
-    attachCapPerSecond: isChaos ? undefined : drainRate,
+    peakReconnectsPerSecond: peak,
+    reconnectCapPerSecond: isChaos ? undefined : drainRate,
   };
 }
 
@@ -209,7 +210,7 @@ class Crowd implements Disposable {
   }
 }
 
-const SAMPLES = ['awayMs', 'recoveryMs', 'replayMs', 'attachedAtMs', 'transportlessMs'] as const;
+const SAMPLES = ['awayMs', 'recoveryMs', 'replayMs', 'dialledAtMs', 'transportlessMs'] as const;
 type SampleName = (typeof SAMPLES)[number];
 
 /** From a process that holds no sockets, this one, until told to stop; then all of it is in the store. */
