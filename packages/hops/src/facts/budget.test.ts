@@ -97,6 +97,13 @@ describe('an idle limit', () => {
     expect(at('30s', '60s', 29_000)).toMatchObject({ level: 'error', marginMs: 0 });
   });
 
+  it('is the hop’s own where nothing that is rendered sets it', () => {
+    const limit = (hop: string): number | undefined => one(of(`hops: [${hop}]`), 'idle').limitMs;
+    expect(limit('istio')).toBeUndefined();
+    expect(limit('{kind: istio, idle: 5m}')).toBe(300_000);
+    expect(limit('envoy')).toBe(3_600_000);
+  });
+
   it('that is switched off holds', () => {
     expect(one(of('hops: [{kind: envoy, idle: off}]'), 'idle')).toMatchObject({ level: 'ok', limitMs: undefined });
   });
@@ -166,6 +173,10 @@ describe('what ends many connections together', () => {
     expect(one(of('hops: [fly]'), 'cohort').level).toBe('error');
     expect(one(of('hops: [caddy]'), 'cohort')).toMatchObject({ level: 'error', limitMs: 0 });
     expect(one(of('hops: [haproxy]'), 'cohort')).toMatchObject({ level: 'ok', limitMs: 25_000 });
+    expect(one(of('drain: {maxAge: 1h}, hops: [haproxy]'), 'cohort')).toMatchObject({
+      level: 'ok',
+      limitMs: 3_600_000,
+    });
     expect(one(of('hops: [nginx-ingress]'), 'cohort')).toMatchObject({ level: 'info', limitMs: undefined });
     expect(one(of('hops: [cloudflare]'), 'cohort').level).toBe('info');
   });

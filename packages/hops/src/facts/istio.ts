@@ -12,7 +12,6 @@ export const istio: Hop = {
       defaultMs: undefined,
       raise: 'an EnvoyFilter, or another connection profile; the profile EDGE sets 5 min on gateways',
       known: ['source'],
-      setBy: 'read',
     },
     {
       name: 'handshake',

@@ -111,7 +111,8 @@ function valuesOf(environment: Environment, { setBy }: Clock): Value[] | undefin
     case 'connect':
       return byValue(environment, ({ connectMs }) => connectMs);
     case 'drain':
-      return whole(environment.drain.deadlineMs);
+      // As it is rendered: what is left after a reload may stay until it would have moved by itself.
+      return whole(Math.max(environment.drain.deadlineMs, environment.drain.maxAgeMs ?? 0));
     case 'request':
       return whole(environment.resources.requestMs);
     case 'clientIp':
