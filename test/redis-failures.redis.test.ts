@@ -154,7 +154,7 @@ describe('a server that is killed and comes back', () => {
         nowMs: NOW,
         parts: [{ guard: { session: 's', epoch: 1 }, watermark: 1, effects: [] }, { effects: [publish('t', 'new')] }],
       });
-      expect(parts[0]).toEqual({ fenced: true });
+      expect(parts[0]).toEqual({ fenced: true, gone: true });
       expect(parts[1]).toMatchObject({ effects: [{ offset: 1 }] });
       expect(parts[1]).not.toEqual(first);
       const claim = { id: 's', pod: 'b', presented: HASH, attempt: 1, next: 'n'.repeat(43), nowMs: NOW };
