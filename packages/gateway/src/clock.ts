@@ -13,3 +13,10 @@ export const systemClock: Clock = {
   setTimeout: (callback, delayMs) => setTimeout(callback, delayMs).unref(),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout | undefined),
 };
+
+/** Waits, and keeps the process alive meanwhile: nothing else may do so yet. */
+export const wait = (clock: Clock, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = clock.setTimeout(resolve, ms) as { ref?: () => unknown } | undefined;
+    timer?.ref?.();
+  });

@@ -7,7 +7,7 @@ import { Admin } from './admin.js';
 import { Admission } from './admission.js';
 import { createCarriers } from './carry/carriers.js';
 import { Certificates } from './certificates.js';
-import { systemClock, type Clock } from './clock.js';
+import { systemClock, wait, type Clock } from './clock.js';
 import { settingsOf, type Context, type Settings } from './context.js';
 import { HttpProxy } from './http/proxy.js';
 import { Listener } from './listener.js';
@@ -312,7 +312,7 @@ export class Gateway {
   }
 
   async #wait(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => void this.#clock.setTimeout(resolve, ms));
+    await wait(this.#clock, ms);
   }
 }
 
