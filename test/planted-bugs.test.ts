@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { PLANTS } from './simulation/plants.js';
 import { run, type RunResult } from './simulation/run.js';
 
-/** Seeds in which a planted bug must show. */
-const MAX_SEEDS = 60;
+/** Seeds in which a planted bug must show. The rarest needs an attach in the middle of a batch, and shows in one seed of eighty. */
+const MAX_SEEDS = 100;
 
 /** Seeds that have found bugs which nobody had planted. */
 const FOUND = [29, 1153, 1213, 1633, 1700];
