@@ -5,6 +5,11 @@ import type { WebSocketServer } from '@holdfast/server';
 
 /** How often it is looked whether all are gone. */
 const LOOK_MS = 20;
+/**
+ * How long a worker lives on after it has stopped listening. What the primary handed over in that moment is answered, or given back,
+ * by a living process alone: with one that has exited, Node forgets the connection, and its client waits for ever.
+ */
+const HANDOVER_MS = 300;
 
 /**
  * The HTTP server that a worker listens with: health answers itself, upgrades go to the WebSocketServer, and the rest to the
@@ -14,6 +19,7 @@ export class Entrance {
   readonly #server: Server;
   readonly #wss: WebSocketServer;
   readonly #module: Server;
+  #stoppedMs = -Infinity;
 
   constructor(wss: WebSocketServer, module: Server) {
     this.#wss = wss;
@@ -31,13 +37,16 @@ export class Entrance {
 
   /** Accepts nobody from now on. Connections that are there stay, for as long as they are used. */
   stopListening(): void {
-    if (this.#server.listening) this.#server.close();
+    if (!this.#server.listening) return;
+    this.#server.close();
+    this.#stoppedMs = performance.now();
   }
 
   /** Waits until nobody is connected: requests are answered and what was sent to sockets is out. At most `timeoutMs`. */
   async finish(timeoutMs: number): Promise<void> {
     const endMs = performance.now() + timeoutMs;
-    while ((await this.#connected()) > 0 && performance.now() < endMs) {
+    const isNear = (): boolean => performance.now() - this.#stoppedMs < HANDOVER_MS;
+    while (((await this.#connected()) > 0 || isNear()) && performance.now() < endMs) {
       this.#server.closeIdleConnections();
       await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     }
