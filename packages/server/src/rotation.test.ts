@@ -44,8 +44,8 @@ test('those that came together are asked at different times, and never more of t
   const clients = await Promise.all(Array.from({ length: 6 }, () => RawClient.begin(url)));
   await clock.advanceAsync(60_000);
   const asked = await Promise.all(clients.map((client) => client.hear('drain')));
-  expect(asked.map(({ afterMs }) => afterMs)).toEqual([0, 733, 1_467, 2_200, 2_933, 3_667]);
-  expect(asked.every(({ withinMs }) => withinMs === 367)).toBe(true);
+  expect(asked.map(({ afterMs }) => afterMs)).toEqual([0, 833, 1_667, 2_500, 3_333, 4_167]);
+  expect(asked.every(({ withinMs }) => withinMs === 417)).toBe(true);
 });
 
 test('a client that does not go when it is asked is cut with 1012 half a minute later, and may come back', async () => {
