@@ -6,11 +6,11 @@ import { runSoak, type SoakOptions, type SoakResult } from './soak/soak.js';
 const seed = randomSeed();
 announceSeed('soak', seed, { command: 'npx vitest run --project e2e test/soak.redis.test.ts' });
 
-/** `npm run soak`, smaller and shorter. */
+/** `npm run soak`, with fewer clients and for one minute. */
 const SMALL: SoakOptions = {
   scenario: 'chaos',
   seed,
-  durationMs: 36_000,
+  durationMs: 60_000,
   clients: 100,
   clientProcesses: 1,
   pods: 3,
