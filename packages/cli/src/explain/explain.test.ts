@@ -31,6 +31,8 @@ describe('holdfast explain', () => {
     ['ingress-nginx', /worker-shutdown-timeout/],
     ['Heroku', /idle-each-direction/],
     ['clocks', /proxy_send_timeout runs only while/],
+    ['proxy_send_timeout', /silence does not start it/],
+    ['proxy_read_timeout', /any byte in either direction/],
     ['lifetime', /Nothing resets it/],
     ['budget', /ping \+ round trip \(p99\) \+ 1 s < limit/],
     ['NGX008', /two|twice/i],

@@ -90,6 +90,36 @@ function optionsOf({ kind, clocks }: Hop): string | undefined {
   return `Where it is not as by default: ${code(`{kind: ${kind}, ${clock.name}: ${timeOf(clock.defaultMs ?? 60_000)}}`)}; ${code('off')} switches a clock off.${also}`;
 }
 
+/** The clocks of all hops by their vendors' names, those that have one word for a name: `proxy_read_timeout`. */
+export function namedClocks(): Map<string, { readonly hop: Hop; readonly clock: Clock }[]> {
+  const named = new Map<string, { readonly hop: Hop; readonly clock: Clock }[]>();
+  for (const hop of Object.values(HOPS)) {
+    for (const clock of hop.clocks) {
+      if (!/\s/.test(clock.title)) named.set(clock.title, [...(named.get(clock.title) ?? []), { hop, clock }]);
+    }
+  }
+  return named;
+}
+
+/** A clock by its vendor's name, at each hop that has it. */
+export const clockPage = (title: string, places: readonly { readonly hop: Hop; readonly clock: Clock }[]): string =>
+  paragraphs(
+    `# ${title}`,
+    ...new Set(places.map(({ clock }) => `Its kind is ${code(clock.kind)}. ${KINDS[clock.kind]}`)),
+    tableOf(
+      ['hop', 'clock', 'default', 'reset by', 'the client sees', 'how to change it', 'known'],
+      places.map(({ hop, clock }) => [
+        code(hop.kind),
+        code(clock.name),
+        limitsOf(clock),
+        clock.resetBy,
+        clock.clientSees,
+        clock.raise ?? 'it cannot be',
+        clock.known.map((evidence) => KNOWN[evidence]).join(', '),
+      ]),
+    ),
+  );
+
 export const clocksPage = (): string =>
   paragraphs(
     '# Clocks',

@@ -1,6 +1,6 @@
 import { docsOf, HOPS, RULES } from '@holdfast/hops';
 import { CLOCK_KINDS, publishedSchema } from '@holdfast/policy';
-import { budgetPage, clocksPage, hopPage, hopsPage } from './hop-pages.js';
+import { budgetPage, clockPage, clocksPage, hopPage, hopsPage, namedClocks } from './hop-pages.js';
 import { keyPage, policyKeys, policyPage } from './policy-page.js';
 import { rulePage, rulesPage } from './rule-pages.js';
 import { closeCodePage, closeCodes, closeCodesPage, errorKinds, errorPage, errorsPage } from './protocol-pages.js';
@@ -41,6 +41,11 @@ export function topics(): Topic[] {
       names: [hop.kind],
       text: () => hopPage(hop),
       path: `docs/hops/${hop.kind}.md`,
+    })),
+    ...Array.from(namedClocks(), ([title, places]): Topic => ({
+      group: 'Clocks, as their vendors call them',
+      names: [title],
+      text: () => clockPage(title, places),
     })),
     ...RULES.map((rule): Topic => ({
       group: 'Rules of lint',

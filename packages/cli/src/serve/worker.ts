@@ -4,6 +4,7 @@ import { WebSocketServer, type DrainReport } from '@holdfast/server';
 import type { Store } from '@holdfast/store';
 import { describeFailure } from '../failure.js';
 import { Log, processLog } from '../log.js';
+import { outliveReaders } from '../pipes.js';
 import { Entrance } from './entrance.js';
 import { DRAIN_TOKEN, type DrainOrder, type Order, type Report, type WorkerSettings } from './messages.js';
 import { runModule } from './module.js';
@@ -123,6 +124,7 @@ async function main(): Promise<void> {
     process.exit(1);
   };
   process.on('uncaughtException', (error) => void fail(error));
+  outliveReaders(process.stdout, process.stderr);
 
   try {
     const worker = new Worker(settings, log, await openStore(settings.store));
