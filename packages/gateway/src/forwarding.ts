@@ -13,6 +13,12 @@ const CLAIMS = new Set([
   'x-request-id',
 ]);
 
+/** Only the gateway tells pods of a connection that it holds: a client could claim to be another. */
+const OWN = 'holdfast-';
+
+/** Headers that belong to whoever dials the pod. */
+const isDialled = (name: string): boolean => name === 'host' || name === 'expect' || name.startsWith('sec-websocket-');
+
 /** The headers that a pod gets: name, value, name, value. Those of a WebSocket handshake are left out; they belong to who dials. */
 export function podHeaders(visit: Visit): string[] {
   const { request, isTrusted, peerAddress, clientAddress, authority, scheme, id } = visit;
@@ -24,7 +30,7 @@ export function podHeaders(visit: Visit): string[] {
   const kept = endToEnd(request);
   for (let i = 0; i < kept.length; i += 2) {
     const name = (kept[i] as string).toLowerCase();
-    if (name !== 'host' && name !== 'expect' && !CLAIMS.has(name) && !name.startsWith('sec-websocket-')) {
+    if (!isDialled(name) && !CLAIMS.has(name) && !name.startsWith(OWN)) {
       headers.push(kept[i] as string, kept[i + 1] as string);
     }
   }

@@ -1,4 +1,4 @@
-import { loadPolicy, parse, pick, type Environment } from '@holdfast/policy';
+import { detectEnvironment, loadPolicy, parse, pick, type Environment } from '@holdfast/policy';
 import { errors, HoldfastError } from '@holdfast/store';
 import type { Balance, GatewayCommandOptions } from '../gateway-command.js';
 
@@ -6,7 +6,7 @@ import type { Balance, GatewayCommandOptions } from '../gateway-command.js';
 export async function environmentFor(options: GatewayCommandOptions): Promise<Environment> {
   if (options.file === undefined) return fromFlags(options);
   const { policy } = await loadPolicy(options.file, { environment: options.env });
-  return pick(policy, options.env);
+  return detectEnvironment(policy, options.env).environment;
 }
 
 const STICKINESS: Readonly<Record<Balance, unknown>> = {

@@ -50,6 +50,8 @@ describe('a request', () => {
       'x-forwarded-for': '203.0.113.9',
       'x-forwarded-proto': 'https',
       forwarded: 'for=203.0.113.9',
+      // Only the gateway says such, whoever asks and whatever carries it.
+      'holdfast-connection-id': 'somebody-else',
       host: 'a.test',
     };
     const untrusted = await startGateway({ pods: podsAt(pod) });
@@ -60,6 +62,7 @@ describe('a request', () => {
       'x-real-ip': '127.0.0.1',
       forwarded: 'for=127.0.0.1;host="a.test";proto=http',
     });
+    expect(Object.keys(told)).not.toContain('holdfast-connection-id');
     const { gateway } = testEnvironment();
     const trusting = await startGateway({
       pods: podsAt(pod),

