@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { addPolicyOptions, type PolicyOptions } from './policy-options.js';
 import { parseTime } from './values.js';
 
@@ -31,7 +31,11 @@ export function addCheck(program: Command, check: (options: CheckOptions) => Pro
     .summary('compare a policy with the clocks of every hop on the way')
     .description('Judges every inequality between a policy and the clocks of the hops, for each environment.');
   addPolicyOptions(command, 'the environment to judge (default: all)')
-    .option('--rtt <time>', 'round trip that 99 of 100 stay below', parseTime('--rtt'), 500)
+    .addOption(
+      new Option('--rtt <time>', 'round trip that 99 of 100 stay below')
+        .argParser(parseTime('--rtt'))
+        .default(500, '500ms'),
+    )
     .option('--svg <file>', 'also draw the budget, each clock a bar from the client to the pod')
     .option('--json', 'print one array of environments with their verdicts', false)
     .helpOption('-h, --help', 'Print this help.')

@@ -81,12 +81,12 @@ function groups(): [string, Option[]][] {
     [
       'Without one',
       [
-        new Option('--listen <address>', 'address to listen on, repeatable (default: 127.0.0.1:8080)')
+        new Option('--listen <address>', 'address to listen on, repeatable')
           .argParser(collected('--listen'))
-          .default([], ''),
+          .default([], '127.0.0.1:8080'),
         new Option('--to <addresses>', 'addresses of the pods, with commas between them')
           .argParser(collected('--to'))
-          .default([], ''),
+          .default([], 'none'),
         new Option('--balance <how>', 'which pod a connection goes to').choices(BALANCES).default('session'),
         new Option('--carry <how>', 'how WebSockets are carried').choices(CARRIES).default('auto'),
         new Option('--admin <address>', 'address of health, metrics and the admin API (default: none)').argParser(
