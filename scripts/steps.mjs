@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, relative } from 'node:path';
 
 /**
  * One named step of a check, and what it counted. A step without tests of its own counts as one.
- * @typedef {{ passed: number, failed: number, skipped?: string[] }} Count
+ * @typedef {{ passed: number, failed: number, skipped?: string[], failures?: string[] }} Count
  * @typedef {{ name: string, run: () => Promise<Count> }} Step
  * @typedef {Count & { name: string, ms: number }} Result
  */
@@ -83,14 +83,19 @@ export function vitestStep(project, extraArgs = []) {
 function readCount(file) {
   try {
     const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(file, 'utf8'));
-    /** @type {{ fullName: string, status: string }[]} */
-    const tests = testResults.flatMap(
-      (/** @type {{ assertionResults: unknown }} */ { assertionResults }) => assertionResults,
-    );
+    /** @type {{ name: string, message: string, assertionResults: { fullName: string, status: string, failureMessages: string[] }[] }[]} */
+    const files = testResults;
+    const tests = files.flatMap(({ assertionResults }) => assertionResults);
     const skipped = tests
       .filter(({ status }) => status !== 'passed' && status !== 'failed')
       .map(({ fullName }) => fullName);
-    return { passed: numPassedTests, failed: numFailedTests, skipped };
+    const failures = files.flatMap(({ name, message, assertionResults }) => [
+      ...(message ? [`${relative(root, name)}: ${message}`] : []),
+      ...assertionResults
+        .filter(({ status }) => status === 'failed')
+        .map(({ fullName, failureMessages }) => `${relative(root, name)} > ${fullName}: ${failureMessages.join('\n')}`),
+    ]);
+    return { passed: numPassedTests, failed: numFailedTests, skipped, failures };
   } catch {
     return { passed: 0, failed: 0 };
   }

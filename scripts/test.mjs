@@ -29,6 +29,8 @@ if (results.every((result) => result.failed === 0)) {
 }
 
 console.log('\n');
+// Again at the end: a failure in the middle of a long log is hard to find, and a log that was cut may not hold it.
+for (const { failures = [] } of results) for (const failure of failures) console.log(`FAILED ${failure}`);
 for (const { name, ms, passed, failed } of results) {
   console.log(
     `${failed === 0 ? 'ok    ' : 'FAILED'} ${name} (${passed} passed, ${failed} failed, ${(ms / 1000).toFixed(1)} s)`,
