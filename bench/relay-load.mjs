@@ -1,5 +1,5 @@
-// The two ends of `bench/gateway.mjs` in one process: a backend that echoes, and clients. Frames are made beforehand and counted by
-// their length, so that the proxy between the two is what is measured. Usage: forked; told what to do by messages.
+// The two ends of `bench/gateway.mjs` in one process: a backend that echoes, and clients. Frames are made beforehand, and counted rather than
+// read, so that the proxy between the two is what is measured. Usage: forked; told what to do by messages.
 import { createHash } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { createHistogram } from 'node:perf_hooks';
@@ -33,14 +33,39 @@ function counter(frameBytes) {
   };
 }
 
+const PING = 0x89;
+const PONG = 0x8a;
+
+/** Counts messages in what a client sends, and answers pings, of which all are short and masked with zeros. */
+function receiver(socket) {
+  let rest;
+  return (chunk) => {
+    const bytes = rest ? Buffer.concat([rest, chunk]) : chunk;
+    let asked = 0;
+    let at = 0;
+    while (bytes.length - at >= 2) {
+      const payloadBytes = bytes[at + 1] & 0x7f;
+      const end = at + 6 + payloadBytes;
+      if (end > bytes.length) break;
+      if (bytes[at] !== PING) asked++;
+      else socket.write(Buffer.concat([Buffer.from([PONG, payloadBytes]), bytes.subarray(at + 6, end)]));
+      at = end;
+    }
+    rest = at < bytes.length ? bytes.subarray(at) : undefined;
+    return asked;
+  };
+}
+
 const backend = createServer((socket) => {
   socket.setNoDelay(true);
   socket.on('error', () => undefined);
   let head = '';
-  const count = counter(ASK.length);
+  const count = receiver(socket);
   const onData = (chunk) => {
-    const asked = count(chunk.length);
+    socket.cork();
+    const asked = count(chunk);
     if (asked > 0) socket.write(REPLIES.subarray(0, asked * REPLY.length));
+    socket.uncork();
   };
   const onHead = (chunk) => {
     head += chunk.toString('latin1');
@@ -143,8 +168,8 @@ const phases = {
     return { p50Us: histogram.percentile(50), p99Us: histogram.percentile(99) };
   },
 
-  /** Connections that have each said one thing, and say nothing more. */
-  async idle(port, { clients: count = 2_000 }) {
+  /** Connections that have each said one thing, and say nothing more. As many as one process may have files for both ends of. */
+  async idle(port, { clients: count = 8_000 }) {
     await looked('begin');
     const clients = await openAll(port, count);
     for (const client of clients) client.ask(1);

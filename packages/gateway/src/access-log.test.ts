@@ -23,12 +23,16 @@ it('writes a line as nginx does, and what a client chooses cannot break out of i
   account.toPod.messages = 2;
   account.endedBy('client', 'closed', 4_001);
   account.endedBy('pod', 'late');
-  const request = {
+  const visit = {
+    id: 'x',
+    account,
     method: 'GET',
     httpVersion: '1.1',
-    headers: { 'user-agent': 'a"\nb', referer: 'https://a.test/?secret' },
+    agent: 'a"\nb',
+    referer: 'https://a.test/',
+    clientAddress: '192.0.2.7',
+    target: '/ws?secret',
   };
-  const visit = { id: 'x', account, request, clientAddress: '192.0.2.7', target: '/ws?secret' };
   const line = nginxLine(visit as unknown as Visit, 1_500, new Date('2026-11-25T17:30:00Z'));
   expect(line).toBe(
     '192.0.2.7 - - [25/Nov/2026:17:30:00 +0000] "GET /ws?... HTTP/1.1" 101 0 "https://a.test/" "a\\"\\nb" ' +

@@ -6,8 +6,8 @@ export interface AccessLog {
   write(visit: Visit, nowMs: number, wallMs: number): void;
 }
 
-/** Longest text of a client's that a line holds. */
-const TEXT_MAX = 256;
+/** Longest path that a line holds. */
+const PATH_MAX = 1_024;
 
 /**
  * Path, and of the query only the public id of a session: whatever else is in a query may be a secret. Ids of sessions are not: resuming
@@ -15,7 +15,7 @@ const TEXT_MAX = 256;
  */
 export function loggedTarget(target: string): string {
   const [path = '', query] = target.split('?', 2);
-  const shown = path.slice(0, TEXT_MAX * 4);
+  const shown = path.slice(0, PATH_MAX);
   if (query === undefined) return shown;
   const id = /(?:^|&)hf=([\w.~-]{1,128})(?:&|$)/.exec(query)?.[1];
   return id === undefined ? `${shown}?...` : `${shown}?hf=${id}`;
@@ -23,7 +23,7 @@ export function loggedTarget(target: string): string {
 
 /** One JSON object. */
 export function jsonLine(visit: Visit, durationMs: number, time: string): string {
-  const { account, request, id, clientAddress, peerAddress, scheme, host, target } = visit;
+  const { account, id, clientAddress, peerAddress, scheme, host, target } = visit;
   const isWebSocket = account.status === 101;
   return JSON.stringify({
     time,
@@ -33,7 +33,7 @@ export function jsonLine(visit: Visit, durationMs: number, time: string): string
     ...(peerAddress !== clientAddress && { peer: peerAddress }),
     scheme,
     host,
-    method: request.method,
+    method: visit.method,
     target: loggedTarget(target),
     status: account.status,
     upstream: account.pods.at(-1),
@@ -49,15 +49,15 @@ export function jsonLine(visit: Visit, durationMs: number, time: string): string
     ...(account.held && { held: account.held }),
     closedBy: account.closedBy,
     cause: account.cause,
-    agent: request.headers['user-agent']?.slice(0, TEXT_MAX),
+    agent: visit.agent,
   });
 }
 
 /** The fields of nginx's `combined`, and behind them what a WebSocket needs. */
 export function nginxLine(visit: Visit, durationMs: number, time: Date): string {
-  const { account, request, id, clientAddress, target } = visit;
-  const quoted = (text: string | undefined): string => JSON.stringify(text?.slice(0, TEXT_MAX) ?? '-');
-  const line = `${request.method} ${loggedTarget(target)} HTTP/${request.httpVersion}`;
+  const { account, id, clientAddress, target } = visit;
+  const quoted = (text: string | undefined): string => JSON.stringify(text ?? '-');
+  const line = `${visit.method} ${loggedTarget(target)} HTTP/${visit.httpVersion}`;
   return [
     clientAddress,
     '- -',
@@ -65,8 +65,8 @@ export function nginxLine(visit: Visit, durationMs: number, time: Date): string 
     JSON.stringify(line),
     account.status ?? '-',
     account.toClient.bytes,
-    quoted(request.headers.referer?.split('?', 1)[0]),
-    quoted(request.headers['user-agent']),
+    quoted(visit.referer),
+    quoted(visit.agent),
     `rt=${(durationMs / 1_000).toFixed(3)}`,
     `up=${account.pods.join(',') || '-'}`,
     `in=${account.toPod.bytes}/${account.toPod.messages}`,

@@ -10,7 +10,7 @@ const FULL_RETRY_MS = 5_000;
 
 /** A place that was taken; given back once. */
 export interface Place {
-  leave(): void;
+  readonly leave: () => void;
 }
 
 /** Counts what is under way, in all, by address and by route, and lets new connections in at a bounded rate. */

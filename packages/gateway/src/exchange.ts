@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Route } from '@holdfast/policy';
 import type { Account } from './account.js';
@@ -26,7 +25,6 @@ export interface ExchangeLimits {
 export interface Exchange {
   /** Goes to the pod and the client as `X-Request-Id`, and into the log. */
   readonly id: string;
-  readonly request: IncomingMessage;
   /** The client's connection. Nothing has been written to it, and it has a listener for errors. */
   readonly socket: Duplex;
   /** What the client has sent behind its handshake. */
@@ -53,7 +51,7 @@ export interface Exchange {
   /** Answers a request that cannot be carried, and ends its connection. */
   refuse(refusal: Refusal): void;
   /** To be called once, when the client's connection is over and nothing is left of the exchange. */
-  over(): void;
+  readonly over: () => void;
 }
 
 /** Why an open connection should leave its pod, or the gateway. */

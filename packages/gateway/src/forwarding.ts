@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { endToEnd } from './http/headers.js';
 import type { Visit } from './visit.js';
@@ -20,8 +21,8 @@ const OWN = 'holdfast-';
 const isDialled = (name: string): boolean => name === 'host' || name === 'expect' || name.startsWith('sec-websocket-');
 
 /** The headers that a pod gets: name, value, name, value. Those of a WebSocket handshake are left out; they belong to who dials. */
-export function podHeaders(visit: Visit): string[] {
-  const { request, isTrusted, peerAddress, clientAddress, authority, scheme, id } = visit;
+export function podHeaders(request: IncomingMessage, visit: Visit): string[] {
+  const { isTrusted, peerAddress, clientAddress, authority, scheme, id } = visit;
   const given = (name: string): string | undefined => {
     const value = isTrusted ? request.headers[name] : undefined;
     return Array.isArray(value) ? value.join(', ') : value;

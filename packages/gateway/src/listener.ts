@@ -16,6 +16,7 @@ import { Certificates } from './certificates.js';
 import type { Context } from './context.js';
 import { errorAnswer, writeError } from './error-answer.js';
 import { takeProxyHeader } from './proxy-header.js';
+import { ignore } from './ignore.js';
 import { refusal, type Refusal } from './refusal.js';
 import { plainAddress } from './trust.js';
 import { announceAddress } from './visit.js';
@@ -148,7 +149,7 @@ export class Listener {
   }
 
   #accept(socket: Socket, begin: () => void): void {
-    socket.on('error', () => undefined);
+    socket.on('error', ignore);
     if (!this.options.proxyProtocol) return this.#admit(socket, plainAddress(socket.remoteAddress ?? ''), begin);
     this.#enter(socket, '');
     const timer = this.#context.clock.setTimeout(() => socket.destroy(), this.#context.settings.limits.handshakeMs);
@@ -227,7 +228,7 @@ export class Listener {
 
   /** A client may offer what it likes (Java's offers h2c with every first request); it is answered as if it had not. */
   #ignoreUpgrade(request: IncomingMessage, socket: Duplex): void {
-    socket.on('error', () => undefined);
+    socket.on('error', ignore);
     const hasBody =
       request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
     // The parser has let go of the connection, so there is nobody to read a body.

@@ -8,6 +8,7 @@ import { errorAnswer, writeError } from './error-answer.js';
 import type { Carriage, Exchange } from './exchange.js';
 import { podHeaders } from './forwarding.js';
 import type { Pick, Pod } from './pool/index.js';
+import { ignore } from './ignore.js';
 import { refusal, type Refusal } from './refusal.js';
 import { problemOf, receive, type Visit } from './visit.js';
 import { readHandshake, type Handshake } from './websocket/handshake.js';
@@ -23,6 +24,7 @@ export interface Underway {
 
 /** A valid request for an upgrade that has found its route. */
 interface Arrival {
+  readonly request: IncomingMessage;
   readonly visit: Visit;
   readonly socket: Duplex;
   readonly head: Buffer;
@@ -32,6 +34,9 @@ interface Arrival {
   /** As they were when it came: a reload changes nothing for it. */
   readonly settings: Settings;
 }
+
+/** Node's own would keep all that was read with the request. */
+const NOTHING = Buffer.alloc(0);
 
 /** From a request for an upgrade to an exchange under way. Knows all that are. */
 export class Upgrades {
@@ -54,23 +59,29 @@ export class Upgrades {
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { clock, settings, admission } = this.#context;
-    socket.on('error', () => undefined);
+    socket.on('error', ignore);
     const visit = receive(request, settings.proxies, clock.now());
     const turnAway = (why: Refusal): void => {
       this.#refuse(visit, socket, settings, why);
       socket.once('close', () => this.#context.finished(visit, undefined));
     };
-    const handshake = problemOf(visit) ?? readHandshake(request);
+    const handshake = problemOf(request, visit) ?? readHandshake(request);
     if ('status' in handshake) return turnAway(handshake);
     const route = settings.router.find(visit.host, visit.path, 'websocket');
     if (route === undefined) return turnAway(refusal(404, errors.ROUTE));
     const place = admission.enter(visit.clientAddress, route);
     if ('status' in place) return turnAway(place);
-    const leave = (): void => {
-      place.leave();
-      this.#context.finished(visit, route);
+    const arrival: Arrival = {
+      request,
+      visit,
+      socket,
+      head: head.length > 0 ? head : NOTHING,
+      handshake,
+      route,
+      place: this.#countedPlace(place, visit, route),
+      settings,
     };
-    const arrival: Arrival = { visit, socket, head, handshake, route, place: { leave }, settings };
+    const { leave } = arrival.place;
     // A client that has gone while it waited is not worth a pod's attention.
     socket.once('close', leave);
     const busy = admission.turn(() => {
@@ -81,25 +92,34 @@ export class Upgrades {
     if (busy) this.#refuse(visit, socket, settings, busy);
   }
 
+  /** Made apart: what is under way for long must not hold what was needed for its beginning. */
+  #countedPlace(place: Place, visit: Visit, route: Route): Place {
+    return {
+      leave: () => {
+        place.leave();
+        this.#context.finished(visit, route);
+      },
+    };
+  }
+
   #carry(arrival: Arrival): void {
-    const { visit, socket, route, handshake, settings } = arrival;
+    const { request, visit, socket, head, route, handshake, place, settings } = arrival;
     const { clock } = this.#context;
     const pool = this.#context.poolOf(route);
     const { affinity, cookieFor } = this.#context
       .stickyOf(route)
-      .ask({ url: visit.target, headers: visit.request.headers, clientAddress: visit.clientAddress }, pool.pods);
+      .ask({ url: visit.target, headers: request.headers, clientAddress: visit.clientAddress }, pool.pods);
     let ageTimer: unknown;
     let lastPod: Pod | undefined;
     const exchange: Exchange = {
       id: visit.id,
-      request: visit.request,
       socket,
-      head: arrival.head,
+      head,
       handshake,
       route,
       clientAddress: visit.clientAddress,
       target: visit.target,
-      headers: podHeaders(visit),
+      headers: podHeaders(request, visit),
       pool,
       clock,
       limits: settings.limits,
@@ -117,7 +137,7 @@ export class Upgrades {
       over: () => {
         clock.clearTimeout(ageTimer);
         this.#underway.delete(underway);
-        arrival.place.leave();
+        place.leave();
       },
     };
     const carriage = this.#context.carrierOf(route, handshake.protocols).carry(exchange);

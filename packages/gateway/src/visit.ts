@@ -8,10 +8,16 @@ import { countOf } from './http/headers.js';
 import { refusal, type Refusal } from './refusal.js';
 import { notedClients, plainAddress, type TrustedProxies } from './trust.js';
 
-/** One request as the gateway sees it, before it is known where it leads. */
+/**
+ * One request as the gateway sees it, before it is known where it leads. It is kept for as long as a WebSocket lasts, so it holds what the log
+ * needs of the request, and not the request.
+ */
 export interface Visit {
   readonly id: string;
-  readonly request: IncomingMessage;
+  readonly method: string;
+  readonly httpVersion: string;
+  readonly agent: string | undefined;
+  readonly referer: string | undefined;
   readonly account: Account;
   /** Who is connected to the gateway: the client, or the proxy before it; as the PROXY protocol says, where that is in use. */
   readonly peerAddress: string;
@@ -36,6 +42,9 @@ const announced = new WeakMap<object, string>();
 
 export const announceAddress = (socket: object, address: string): void => void announced.set(socket, address);
 
+/** Longest text of a client's that is kept for the log. */
+const TEXT_MAX = 256;
+
 const REQUEST_ID = /^[A-Za-z0-9._:@+/=-]{1,128}$/;
 
 /** Takes a request in. Always gives a visit, so that whatever becomes of it is logged. */
@@ -49,7 +58,10 @@ export function receive(request: IncomingMessage, proxies: TrustedProxies, nowMs
   const authority = target.authority ?? headers.host ?? '';
   return {
     id: isTrusted && typeof givenId === 'string' && REQUEST_ID.test(givenId) ? givenId : randomUUID(),
-    request,
+    method: request.method ?? '',
+    httpVersion: request.httpVersion,
+    agent: headers['user-agent']?.slice(0, TEXT_MAX),
+    referer: headers.referer?.split('?', 1)[0]?.slice(0, TEXT_MAX),
     account: new Account(),
     peerAddress,
     clientAddress: isTrusted ? proxies.clientOf(peerAddress, notedClients(headers)) : peerAddress,
@@ -76,8 +88,7 @@ const hostOf = (authority: string): string => authority.toLowerCase().replace(/:
 const AUTHORITY = /^(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
 
 /** What the parser lets through and nobody behind the gateway should have to deal with. */
-export function problemOf(visit: Visit): Refusal | undefined {
-  const { request, authority, path } = visit;
+export function problemOf(request: IncomingMessage, { authority, path }: Visit): Refusal | undefined {
   const { headers } = request;
   const wrong = (detail: string, status = 400): Refusal => refusal(status, errors.REQUEST, detail);
   if (request.httpVersionMajor !== 1) return wrong('the HTTP version is not 1.0 or 1.1', 505);

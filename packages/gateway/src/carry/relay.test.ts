@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { atEnd, echoPod, endAll, open, podsAt, startGateway } from '../gateway.fixture.js';
@@ -63,6 +63,20 @@ it("refuses with a coded 502 when no pod can be reached, and gives a pod's own r
   await once(strict, 'listening');
   const other = await behind((strict.address() as AddressInfo).port);
   expect(await refusalOf(other.url)).toMatchObject({ status: 401, body: 'who are you?' });
+});
+
+it("gives the client all of a pod's long refusal, also when the pod has gone long before the client has read it", async () => {
+  const body = 'no'.repeat(2_000_000);
+  const strict = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () => socket.end(`HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n${body}`));
+  });
+  atEnd(() => strict.close());
+  strict.listen(0, '127.0.0.1');
+  await once(strict, 'listening');
+  const { url } = await behind((strict.address() as AddressInfo).port);
+  const refused = await refusalOf(url);
+  expect([refused.status, refused.body.length]).toEqual([403, body.length]);
 });
 
 async function refusalOf(url: string): Promise<{ status: number | undefined; body: string }> {

@@ -1,13 +1,17 @@
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { CLOSE, errors, type ErrorKind } from '@holdfast/protocol';
-import type { Side } from '../account.js';
-import type { Carriage, Carrier, Exchange, Leave } from '../exchange.js';
+import type { Account, Side } from '../account.js';
+import type { Clock } from '../clock.js';
+import type { Carriage, Carrier, Exchange, ExchangeLimits, Leave } from '../exchange.js';
 import type { Pick } from '../pool/index.js';
 import { IdleTimer, SendTimer } from '../timers.js';
 import { answerOpened, answerOtherwise } from '../websocket/answer.js';
+import { CallOff } from '../websocket/call-off.js';
 import { dial, type Opened } from '../websocket/dial.js';
 import { FrameCounter } from '../websocket/frame-counter.js';
 import { closeFrame } from '../websocket/frame-header.js';
+import type { PodSocket } from '../websocket/pod-socket.js';
 import { WholeFrames } from '../websocket/whole-frames.js';
 
 /** Pipes bytes between a client and one pod; when the pod is lost the client gets a close frame with 1012. */
@@ -15,13 +19,17 @@ export const relay: Carrier = {
   carry: (exchange) => new Relay(exchange),
 };
 
-/** Why dialling was given up. A reason of our own: without one, an exception with its stack is made for each. */
-const GONE = 'gone';
-
 class Relay implements Carriage {
-  readonly #exchange: Exchange;
-  readonly #dialling = new AbortController();
-  #open: Opened | undefined;
+  // What is needed of the exchange once it is open, and not the exchange: there are many relays, and most are idle.
+  readonly #client: Duplex;
+  readonly #clock: Clock;
+  readonly #limits: ExchangeLimits;
+  readonly #account: Account;
+  readonly #over: () => void;
+  readonly #dialling = new CallOff();
+  #pod: Socket | undefined;
+  #toPodBytes = 0;
+  #toClientBytes = 0;
   #isLeaving = false;
   /** Nothing passes any more; what the client still sends is thrown away. */
   #isClosing = false;
@@ -34,22 +42,26 @@ class Relay implements Carriage {
   readonly #fromClient: FrameCounter;
 
   constructor(exchange: Exchange) {
-    this.#exchange = exchange;
-    const { clock, limits, route } = exchange;
+    const { clock, limits, route, socket } = exchange;
+    this.#client = socket;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#account = exchange.account;
+    this.#over = exchange.over;
     this.#fromClient = new FrameCounter(limits.messageBytes);
     const stuck = (): void => this.#destroy('client', errors.SLOW_WRITE.code);
     this.#toClientStuck = new SendTimer(clock, route.sendMs, stuck);
     this.#toPodStuck = new SendTimer(clock, route.sendMs, () => this.#close(CLOSE.restart, errors.POD_SLOW, 'pod'));
     // At once: it may come before there is a pod.
-    exchange.socket.once('end', () => this.#clientEnded());
-    exchange.socket.once('close', () => this.#clientClosed());
-    void this.#dial();
+    socket.once('end', () => this.#clientEnded());
+    socket.once('close', () => this.#clientClosed());
+    void this.#dial(exchange);
   }
 
   leave(why: Leave): void {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
-    if (this.#open) this.#close(CLOSE.restart, errors.MOVED_ON, why === 'pod' ? 'pod' : 'gateway');
+    if (this.#pod) this.#close(CLOSE.restart, errors.MOVED_ON, why === 'pod' ? 'pod' : 'gateway');
   }
 
   destroy(): void {
@@ -58,39 +70,42 @@ class Relay implements Carriage {
 
   // ------------------------------------------------------------------------------------------------------------- opening
 
-  async #dial(): Promise<void> {
-    const exchange = this.#exchange;
-    const dialled = await dial(exchange, { asked: exchange.handshake, signal: this.#dialling.signal });
+  async #dial(exchange: Exchange): Promise<void> {
+    const dialled = await dial(exchange, { asked: exchange.handshake, callOff: this.#dialling });
     if (dialled.kind === 'refused') exchange.refuse(dialled.refusal);
     else if (dialled.kind === 'answered') answerOtherwise(exchange, dialled);
-    else if (dialled.kind === 'opened') this.#opened(dialled);
+    else if (dialled.kind === 'opened') this.#opened(exchange, dialled);
   }
 
-  #opened(open: Opened): void {
-    const { socket: client, head, clock, route } = this.#exchange;
-    const { socket: pod } = open;
-    this.#open = open;
-    answerOpened(this.#exchange, open);
-    this.#idle = new IdleTimer(clock, route.readMs, () => this.#close(1001, errors.IDLE, 'gateway'));
-    client.on('data', (chunk: Buffer) => this.#passToPod(chunk, pod));
-    client.on('drain', () => this.#drained(this.#toClientStuck, pod));
-    pod.on('data', (chunk: Buffer) => this.#passToClient(chunk, pod));
-    pod.on('drain', () => this.#drained(this.#toPodStuck, client));
-    pod.on('error', () => undefined);
-    pod.on('end', () => this.#podEnded());
-    pod.once('close', () => this.#podClosed(open.pick));
-    if (head.length > 0) this.#passToPod(head, pod);
-    if (open.head.length > 0) this.#passToClient(open.head, pod);
-    client.resume();
-    pod.resume();
-    if (client.readableEnded) pod.end();
+  #opened(exchange: Exchange, open: Opened): void {
+    answerOpened(exchange, open);
+    this.#idle = new IdleTimer(this.#clock, exchange.route.readMs, () => this.#close(1001, errors.IDLE, 'gateway'));
+    this.#join(open.pod, open.pick);
+    if (exchange.head.length > 0) this.#passToPod(exchange.head);
+    if (open.head.length > 0) this.#passToClient(open.head);
+    this.#client.resume();
+    open.pod.socket.resume();
+    if (this.#client.readableEnded) open.pod.socket.end();
     if (this.#isLeaving) this.#close(CLOSE.restart, errors.MOVED_ON, 'gateway');
+  }
+
+  #join(connection: PodSocket, pick: Pick): void {
+    const client = this.#client;
+    const pod = connection.socket;
+    this.#pod = pod;
+    client.on('data', (chunk: Buffer) => this.#passToPod(chunk));
+    client.on('drain', () => this.#drained(this.#toClientStuck, pod));
+    connection.receive((chunk) => this.#passToClient(chunk));
+    pod.on('drain', () => this.#drained(this.#toPodStuck, client));
+    pod.on('end', () => this.#podEnded());
+    pod.once('close', () => this.#podClosed(pick));
   }
 
   // ------------------------------------------------------------------------------------------------------------- passing
 
-  #passToPod(chunk: Buffer, pod: Socket): void {
-    if (this.#isClosing) return;
+  #passToPod(chunk: Buffer): void {
+    const pod = this.#pod;
+    if (this.#isClosing || !pod) return;
     const counter = this.#fromClient;
     counter.push(chunk);
     if (counter.fault !== undefined) {
@@ -98,22 +113,22 @@ class Relay implements Carriage {
       else this.#close(1002, errors.UPGRADE, 'client');
       return;
     }
-    if (counter.closeCode !== undefined) this.#exchange.account.endedBy('client', 'closed', counter.closeCode);
+    if (counter.closeCode !== undefined) this.#account.endedBy('client', 'closed', counter.closeCode);
     this.#idle?.touch();
-    this.#exchange.account.toPod.bytes += chunk.length;
+    this.#toPodBytes += chunk.length;
     if (pod.write(chunk)) return;
-    this.#exchange.socket.pause();
+    this.#client.pause();
     this.#toPodStuck.begin(pod);
   }
 
-  #passToClient(chunk: Buffer, pod: Socket): void {
+  #passToClient(chunk: Buffer): void {
     if (this.#isClosing) return;
-    const { socket: client, account } = this.#exchange;
+    const client = this.#client;
     const frames = this.#fromPod;
     const pieces = frames.push(chunk);
-    if (frames.closeCode !== undefined) account.endedBy('pod', 'closed', frames.closeCode);
+    if (frames.closeCode !== undefined) this.#account.endedBy('pod', 'closed', frames.closeCode);
     this.#idle?.touch();
-    account.toClient.bytes += chunk.length;
+    this.#toClientBytes += chunk.length;
     let canTakeMore = true;
     if (pieces.length === 1) canTakeMore = client.write(pieces[0]);
     else if (pieces.length > 1) {
@@ -123,7 +138,7 @@ class Relay implements Carriage {
     }
     if (frames.broken) return this.#close(1014, errors.POD_ANSWER, 'pod');
     if (canTakeMore) return;
-    pod.pause();
+    this.#pod?.pause();
     this.#toClientStuck.begin(client);
   }
 
@@ -135,9 +150,9 @@ class Relay implements Carriage {
   // -------------------------------------------------------------------------------------------------------------- ending
 
   #clientEnded(): void {
-    this.#exchange.account.endedBy('client', 'lost', 1006);
+    this.#account.endedBy('client', 'lost', 1006);
     this.#finish();
-    this.#open?.socket.end();
+    if (this.#pod?.writable === true) this.#pod.end();
   }
 
   #podEnded(): void {
@@ -145,21 +160,21 @@ class Relay implements Carriage {
     const isInOrder = this.#fromPod.closeCode !== undefined || this.#fromClient.closeCode !== undefined;
     if (!isInOrder) return this.#close(CLOSE.restart, errors.POD_LOST, 'pod');
     this.#finish();
-    this.#exchange.socket.end();
+    this.#client.end();
   }
 
   #podClosed(pick: Pick): void {
     this.#podEnded();
-    if (this.#exchange.account.cause === errors.POD_LOST.code) pick.failed('lost');
+    if (this.#account.cause === errors.POD_LOST.code) pick.failed('lost');
     else pick.closed();
     this.#settle();
   }
 
   #clientClosed(): void {
-    if (this.#open === undefined) this.#dialling.abort(GONE);
+    this.#dialling.callOff();
     this.#clientEnded();
     this.#isClosing = true;
-    this.#open?.socket.resume();
+    this.#pod?.resume();
     this.#settle();
   }
 
@@ -167,45 +182,46 @@ class Relay implements Carriage {
   #close(code: number, error: ErrorKind, by: Side): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
-    const { socket: client, account } = this.#exchange;
-    account.endedBy(by, error.code, code);
+    const client = this.#client;
+    this.#account.endedBy(by, error.code, code);
     this.#finish();
-    if (this.#fromPod.closeCode === undefined && !client.writableEnded) client.write(closeFrame(code, error.code));
-    client.end();
-    this.#open?.socket.end();
+    // To end what is over already would make an error each time, which nobody looks at.
+    if (client.writable) client.end(this.#fromPod.closeCode === undefined ? closeFrame(code, error.code) : undefined);
+    if (this.#pod?.writable === true) this.#pod.end();
     // So that their ends are seen, whatever they still send.
     client.resume();
-    this.#open?.socket.resume();
+    this.#pod?.resume();
   }
 
   /** Whoever has not ended by then is ended. */
   #finish(): void {
     if (this.#deadline !== undefined) return;
-    const { clock, limits, socket } = this.#exchange;
     this.#idle?.stop();
-    this.#deadline = clock.setTimeout(() => {
-      socket.destroy();
-      this.#open?.socket.destroy();
-    }, limits.closeMs);
+    this.#deadline = this.#clock.setTimeout(() => {
+      this.#client.destroy();
+      this.#pod?.destroy();
+    }, this.#limits.closeMs);
   }
 
   #destroy(by: Side, cause: string): void {
-    this.#exchange.account.endedBy(by, cause, 1006);
-    if (this.#open === undefined) this.#dialling.abort(GONE);
-    this.#exchange.socket.destroy();
-    this.#open?.socket.destroy();
+    this.#account.endedBy(by, cause, 1006);
+    this.#dialling.callOff();
+    this.#client.destroy();
+    this.#pod?.destroy();
   }
 
   #settle(): void {
-    const { socket, clock, account } = this.#exchange;
-    if (this.#isOver || !socket.destroyed || (this.#open && !this.#open.socket.destroyed)) return;
+    if (this.#isOver || !this.#client.destroyed || this.#pod?.destroyed === false) return;
     this.#isOver = true;
-    clock.clearTimeout(this.#deadline);
+    this.#clock.clearTimeout(this.#deadline);
     this.#idle?.stop();
     this.#toClientStuck.stop();
     this.#toPodStuck.stop();
-    account.toPod.messages = this.#fromClient.messages;
-    account.toClient.messages = this.#fromPod.messages;
-    this.#exchange.over();
+    const { toPod, toClient } = this.#account;
+    toPod.bytes = this.#toPodBytes;
+    toPod.messages = this.#fromClient.messages;
+    toClient.bytes = this.#toClientBytes;
+    toClient.messages = this.#fromPod.messages;
+    this.#over();
   }
 }

@@ -17,6 +17,7 @@ import type { Visit } from '../visit.js';
 import { endToEnd } from './headers.js';
 
 export interface ErrandOptions {
+  readonly request: IncomingMessage;
   readonly visit: Visit;
   readonly response: ServerResponse;
   readonly route: Route;
@@ -65,9 +66,9 @@ export class Errand {
   }
 
   begin(): void {
-    const { response, visit } = this.#options;
+    const { request, response } = this.#options;
     response.once('close', () => this.#closed());
-    visit.request.on('error', () => undefined);
+    request.on('error', () => undefined);
     this.#try();
   }
 
@@ -86,7 +87,7 @@ export class Errand {
   // ------------------------------------------------------------------------------------------------------------- sending
 
   #try(): void {
-    const { agent, clock, headers, limits, pick, response, route, visit } = this.#options;
+    const { agent, clock, headers, limits, pick, request, response, route, visit } = this.#options;
     const chosen = pick(this.#tried);
     if (chosen === undefined) return this.#options.refuse(this.#lastWhy ?? noPod());
     this.#pick = chosen;
@@ -99,7 +100,7 @@ export class Errand {
         agent,
         host: chosen.pod.host,
         port: chosen.pod.port,
-        method: visit.request.method,
+        method: request.method,
         path: visit.target,
         headers: [...headers, 'Connection', 'keep-alive', ...this.#bodyHeaders()],
         maxHeaderSize: limits.headerBytes,
@@ -122,14 +123,14 @@ export class Errand {
     });
     outgoing.on('drain', () => {
       this.#toPodStuck.stop();
-      visit.request.resume();
+      request.resume();
     });
     outgoing.on('error', (error: NodeJS.ErrnoException) => this.#lost(outgoing, error));
   }
 
   /** Nothing has moved for too long: whose turn was it? */
   #late(): void {
-    if (!this.#hasBegunBody || this.#options.visit.request.complete) {
+    if (!this.#hasBegunBody || this.#options.request.complete) {
       return this.#fail('timeout', refusal(504, errors.POD_SLOW));
     }
     this.#drop();
@@ -138,7 +139,7 @@ export class Errand {
   }
 
   #bodyHeaders(): string[] {
-    const { request } = this.#options.visit;
+    const { request } = this.#options;
     const expect = this.#options.expects ? ['Expect', '100-continue'] : [];
     if (request.headers['transfer-encoding'] === undefined) return expect;
     const trailer = request.headers.trailer;
@@ -159,8 +160,8 @@ export class Errand {
   }
 
   #sendBody(outgoing: ClientRequest): void {
-    const { visit, limits } = this.#options;
-    const { request, account } = visit;
+    const { request, visit, limits } = this.#options;
+    const { account } = visit;
     if (request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) === 0) {
       return void outgoing.end();
     }
@@ -188,7 +189,7 @@ export class Errand {
   // ----------------------------------------------------------------------------------------------------------- answering
 
   #answered(incoming: IncomingMessage, pick: Pick): void {
-    const { response, visit, answerHeaders } = this.#options;
+    const { request, response, visit, answerHeaders } = this.#options;
     const { account } = visit;
     if ((incoming.statusCode ?? 0) < 200 || incoming.httpVersionMajor !== 1) {
       return this.#fail('protocol', refusal(502, errors.POD_ANSWER));
@@ -201,7 +202,7 @@ export class Errand {
     const { trailer } = incoming.headers;
     if (trailer !== undefined && this.#mayTrail(incoming)) headers.push('Trailer', trailer);
     // A final answer to a body that is still on its way: the rest of it would be read as the next request.
-    if (!visit.request.complete || response.getHeader('Connection') === 'close') headers.push('Connection', 'close');
+    if (!request.complete || response.getHeader('Connection') === 'close') headers.push('Connection', 'close');
     response.removeHeader('Connection');
     try {
       response.writeHead(incoming.statusCode as number, incoming.statusMessage ?? '', headers);
@@ -237,7 +238,7 @@ export class Errand {
 
   /** Trailers come behind chunks, and there only. */
   #mayTrail(incoming: IncomingMessage): boolean {
-    const { request } = this.#options.visit;
+    const { request } = this.#options;
     const isChunked = incoming.headers['transfer-encoding'] !== undefined;
     return isChunked && request.httpVersionMinor > 0 && request.method !== 'HEAD';
   }
@@ -249,7 +250,7 @@ export class Errand {
     if (outgoing !== this.#outgoing || this.#isOver) return;
     const isGarbage = error.code?.startsWith('HPE_') === true;
     if (this.#incoming) return this.#fail('lost', refusal(502, errors.POD_LOST));
-    const { method = '' } = this.#options.visit.request;
+    const { method = '' } = this.#options.request;
     const mayRepeat = !this.#hasBegunBody && !isGarbage && (!this.#isConnected || IDEMPOTENT.has(method));
     const why = refusal(502, isGarbage ? errors.POD_ANSWER : errors.POD_UNREACHABLE);
     if (!mayRepeat || this.#tries >= TRIES_MAX) return this.#fail(isGarbage ? 'protocol' : 'connect', why);

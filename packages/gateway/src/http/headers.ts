@@ -30,11 +30,16 @@ const HOP_BY_HOP = new Set([
   'http2-settings',
 ]);
 
+interface Message {
+  readonly rawHeaders: readonly string[];
+  readonly headers: { readonly connection?: string | undefined };
+}
+
 /**
  * What of a message goes to the other side: name, value, name, value, in the order and the spelling in which it came. `without` (in lower
  * case) is for what is written anew.
  */
-export function endToEnd({ rawHeaders, headers }: IncomingMessage, without = ''): string[] {
+export function endToEnd({ rawHeaders, headers }: Message, without = ''): string[] {
   const named = new Set(listOf(headers.connection).map((name) => name.toLowerCase()));
   const kept: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {

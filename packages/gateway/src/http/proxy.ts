@@ -38,16 +38,16 @@ export class HttpProxy {
     const { clock, settings } = this.#context;
     const visit = receive(request, settings.proxies, clock.now());
     if (this.#context.isDraining) response.setHeader('Connection', 'close');
-    const refuse = (why: Refusal): void => this.#refuse(visit, response, why);
-    const problem = problemOf(visit) ?? this.#sizeProblem(request);
+    const refuse = (why: Refusal): void => this.#refuse(request, visit, response, why);
+    const problem = problemOf(request, visit) ?? this.#sizeProblem(request);
     const route = problem ?? settings.router.find(visit.host, visit.path, 'rest') ?? refusal(404, errors.ROUTE);
     if ('status' in route) {
-      this.#watchRefused(visit, response);
+      this.#watchRefused(request, visit, response);
       return refuse(route);
     }
     const place = this.#context.admission.enter(visit.clientAddress, route);
     if ('status' in place) {
-      this.#watchRefused(visit, response);
+      this.#watchRefused(request, visit, response);
       return refuse(place);
     }
     const pool = this.#context.poolOf(route);
@@ -55,6 +55,7 @@ export class HttpProxy {
       .stickyOf(route)
       .ask({ url: visit.target, headers: request.headers, clientAddress: visit.clientAddress }, pool.pods);
     const errand = new Errand({
+      request,
       visit,
       response,
       route,
@@ -62,7 +63,7 @@ export class HttpProxy {
       agent: this.#agent,
       clock,
       limits: settings.limits,
-      headers: podHeaders(visit),
+      headers: podHeaders(request, visit),
       pick: (exclude) => pool.choose(affinity, { exclude }),
       answerHeaders: (pod) => {
         const cookie = cookieFor?.(pod);
@@ -89,18 +90,18 @@ export class HttpProxy {
     return length > this.#context.settings.limits.bodyBytes ? refusal(413, errors.REQUEST_LARGE) : undefined;
   }
 
-  #refuse(visit: Visit, response: ServerResponse, why: Refusal): void {
+  #refuse(request: IncomingMessage, visit: Visit, response: ServerResponse, why: Refusal): void {
     visit.account.endedBy('gateway', why.error.code);
     visit.account.status ??= why.status;
     // What is left of a body would be read as the next request.
-    if (!visit.request.complete && !response.headersSent) response.setHeader('Connection', 'close');
+    if (!request.complete && !response.headersSent) response.setHeader('Connection', 'close');
     sendError(response, errorAnswer(why, visit.id, this.#context.settings.environment.gateway.errorBodies));
   }
 
-  #watchRefused(visit: Visit, response: ServerResponse): void {
+  #watchRefused(request: IncomingMessage, visit: Visit, response: ServerResponse): void {
     response.once('close', () => this.#context.finished(visit, undefined));
     // Read and thrown away, until the connection closes.
-    visit.request.resume();
+    request.resume();
   }
 
   /** Ends every request under way. */

@@ -4,11 +4,11 @@ import { endToEnd } from '../http/headers.js';
 import { acceptFor, type Agreed } from './handshake.js';
 import type { Answered, Opened } from './dial.js';
 
-/** What of a pod's 101 belongs to its own handshake. */
-const OF_HANDSHAKE = /^sec-websocket-/i;
+/** What of a pod's 101 belongs to its own handshake, and what must not be in one (RFC 9110, section 8.6). */
+const OF_HANDSHAKE = /^(?:sec-websocket-|content-length$)/i;
 
 /** Tells the client that it is connected. `agreed` is what the pod has agreed to, unless the carrier ends the WebSocket itself. */
-export function answerOpened(exchange: Exchange, { pick, response, agreed }: Opened, own: Agreed = agreed): void {
+export function answerOpened(exchange: Exchange, { pick, answer, agreed }: Opened, own: Agreed = agreed): void {
   const lines = [
     'HTTP/1.1 101 Switching Protocols',
     'Upgrade: websocket',
@@ -17,7 +17,7 @@ export function answerOpened(exchange: Exchange, { pick, response, agreed }: Ope
   ];
   if (own.protocol !== '') lines.push(`Sec-WebSocket-Protocol: ${own.protocol}`);
   if (own.extensions !== '') lines.push(`Sec-WebSocket-Extensions: ${own.extensions}`);
-  const headers = [...endToEnd(response, 'x-request-id'), ...exchange.answerHeaders(pick)];
+  const headers = [...endToEnd(answer, 'x-request-id'), ...exchange.answerHeaders(pick)];
   for (let i = 0; i < headers.length; i += 2) {
     if (!OF_HANDSHAKE.test(headers[i] as string)) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   }

@@ -1,20 +1,27 @@
-import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
-import { connect, type Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { errors } from '@holdfast/protocol';
 import type { Exchange } from '../exchange.js';
+import { ignore } from '../ignore.js';
 import type { Pick } from '../pool/index.js';
 import { noPod, refusal, type Refusal } from '../refusal.js';
+import type { CallOff } from './call-off.js';
 import { readAnswer, type Agreed, type Handshake } from './handshake.js';
+import { readOtherAnswer } from './other-answer.js';
+import { PodAnswerReader, type SwitchHeaders } from './pod-answer.js';
+import { PodSocket } from './pod-socket.js';
 
 /** A pod that has accepted the handshake. */
 export interface Opened {
   readonly kind: 'opened';
   readonly pick: Pick;
-  /** Paused; what came behind the answer is in `head`. */
+  /** Where its bytes come from. */
+  readonly pod: PodSocket;
+  /** The same connection. Paused; what came behind the answer is in `head`. */
   readonly socket: Socket;
   readonly head: Buffer;
   readonly agreed: Agreed;
-  readonly response: IncomingMessage;
+  readonly answer: SwitchHeaders;
 }
 
 /** A pod has answered with another status than 101, which the client should see. */
@@ -29,13 +36,13 @@ export type Dialled =
   | Opened
   | Answered
   | { readonly kind: 'refused'; readonly refusal: Refusal }
-  /** The signal has ended it. */
+  /** It was called off. */
   | { readonly kind: 'aborted' };
 
 export interface DialOptions {
   /** What to ask of the pod. */
   readonly asked: Handshake;
-  readonly signal: AbortSignal;
+  readonly callOff: CallOff;
   /** Instead of the exchange's own. */
   readonly headers?: readonly string[];
   readonly target?: string;
@@ -71,77 +78,87 @@ export async function dial(exchange: Exchange, options: DialOptions): Promise<Di
   return last;
 }
 
-function dialPod(exchange: Exchange, pick: Pick, { asked, signal, headers, target }: DialOptions): Promise<Dialled> {
+function dialPod(exchange: Exchange, pick: Pick, options: DialOptions): Promise<Dialled> {
   const { clock, limits, route } = exchange;
-  const { host, port } = pick.pod;
+  const { asked, callOff } = options;
+  const request = requestText(exchange, options);
+  if (request === undefined) {
+    pick.closed();
+    return Promise.resolve({ kind: 'refused', refusal: refusal(400, errors.REQUEST) });
+  }
+  if (callOff.isOff) {
+    pick.closed();
+    return Promise.resolve({ kind: 'aborted' });
+  }
   return new Promise((resolve) => {
-    let timer: unknown;
-    const socket = connect({ host, port, noDelay: true });
-    let request: ClientRequest;
-    try {
-      request = httpRequest({
-        method: 'GET',
-        path: target ?? exchange.target,
-        headers: [...(headers ?? exchange.headers), ...handshakeHeaders(asked)],
-        maxHeaderSize: limits.headerBytes,
-        insecureHTTPParser: false,
-        // Without an agent, which would make a socket of its own.
-        createConnection: () => socket,
-      });
-    } catch {
-      // Characters that the parser lets through and the writer does not.
-      pick.closed();
-      socket.destroy();
-      return resolve({ kind: 'refused', refusal: refusal(400, errors.REQUEST) });
-    }
+    const pod = new PodSocket(pick.pod.host, pick.pod.port);
+    const { socket } = pod;
+    const reader = new PodAnswerReader(limits.headerBytes);
     const settle = (dialled: Dialled): void => {
       clock.clearTimeout(timer);
-      signal.removeEventListener('abort', aborted);
+      callOff.end = undefined;
+      socket.off('close', ended);
       resolve(dialled);
     };
     const fail = (cause: 'connect' | 'timeout' | 'protocol', why: Refusal): void => {
-      pick.failed(cause);
       settle({ kind: 'refused', refusal: why });
-      request.destroy();
+      pick.failed(cause);
       socket.destroy();
     };
-    const aborted = (): void => {
-      pick.closed();
-      settle({ kind: 'aborted' });
-      request.destroy();
-      socket.destroy();
-    };
+    const broken = (detail?: string): void => fail('protocol', refusal(502, errors.POD_ANSWER, detail));
     const late = (): void => fail('timeout', refusal(504, errors.POD_SLOW));
-    if (signal.aborted) return aborted();
-    signal.addEventListener('abort', aborted);
-    timer = clock.setTimeout(late, route.connectMs);
+    const ended = (): void => fail('connect', refusal(502, errors.POD_UNREACHABLE));
+    callOff.end = () => {
+      settle({ kind: 'aborted' });
+      pick.closed();
+      socket.destroy();
+    };
+    let timer = clock.setTimeout(late, route.connectMs);
     socket.once('connect', () => {
       clock.clearTimeout(timer);
       timer = clock.setTimeout(late, limits.handshakeMs);
     });
-    request.once('upgrade', (response, upgraded, head) => {
-      const agreed = readAnswer(response, asked);
-      if (typeof agreed === 'string') return fail('protocol', refusal(502, errors.POD_ANSWER, agreed));
-      upgraded.pause();
-      pick.established();
-      settle({ kind: 'opened', pick, socket, head, agreed, response });
-    });
-    request.once('response', (response) => {
-      // A 101 that switches nothing, or another HTTP.
-      if ((response.statusCode ?? 0) < 200 || response.httpVersionMajor !== 1) {
-        return fail('protocol', refusal(502, errors.POD_ANSWER));
+    socket.on('error', ignore);
+    socket.once('close', ended);
+    pod.receive((chunk) => {
+      const answer = reader.push(chunk);
+      if (answer.kind === 'invalid') broken();
+      else if (answer.kind === 'switched') {
+        const agreed = readAnswer(answer.head, asked);
+        if (typeof agreed === 'string') return broken(agreed);
+        socket.pause();
+        pick.established();
+        settle({ kind: 'opened', pick, pod, socket, head: answer.rest, agreed, answer: answer.head });
+      } else if (answer.kind === 'other') {
+        socket.off('close', ended);
+        readOtherAnswer(pod, answer.bytes, limits.headerBytes, {
+          response: (response) => {
+            // A 101 that switches nothing, or another HTTP.
+            if ((response.statusCode ?? 0) < 200 || response.httpVersionMajor !== 1) return broken();
+            response.on('error', () => undefined);
+            if (!PASSING.has(response.statusCode as number)) pick.established();
+            return settle({ kind: 'answered', pick, response });
+          },
+          failed: (error) => (error.code?.startsWith('HPE_') === true ? broken() : ended()),
+        });
       }
-      response.on('error', () => undefined);
-      if (!PASSING.has(response.statusCode as number)) pick.established();
-      settle({ kind: 'answered', pick, response });
     });
-    request.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code?.startsWith('HPE_')) fail('protocol', refusal(502, errors.POD_ANSWER));
-      else fail('connect', refusal(502, errors.POD_UNREACHABLE));
-    });
-    request.end();
+    socket.write(request, 'latin1');
   });
 }
+
+/** Undefined when there are characters in it that a client may send and a pod should not see. */
+function requestText(exchange: Exchange, { asked, headers, target }: DialOptions): string | undefined {
+  const path = target ?? exchange.target;
+  const fields = [...(headers ?? exchange.headers), ...handshakeHeaders(asked)];
+  if (UNWRITABLE_TARGET.test(path) || fields.some((field) => UNWRITABLE.test(field))) return undefined;
+  const lines = [`GET ${path} HTTP/1.1`];
+  for (let i = 0; i < fields.length; i += 2) lines.push(`${fields[i]}: ${fields[i + 1]}`);
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+const UNWRITABLE_TARGET = /[^\x21-\x7e\x80-\xff]/;
+const UNWRITABLE = /[^\t\x20-\x7e\x80-\xff]/;
 
 function handshakeHeaders({ key, protocols, extensions }: Handshake): string[] {
   const headers = [

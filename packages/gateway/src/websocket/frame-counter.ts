@@ -1,5 +1,7 @@
 import { closeCodeAt, FrameHeader, HEADER_BYTES_MAX, OPCODE } from './frame-header.js';
 
+const header = new FrameHeader(true);
+
 /** Reads along with what a client sends: counts messages, sees the close frame, and finds what must not be passed on. */
 export class FrameCounter {
   messages = 0;
@@ -7,7 +9,6 @@ export class FrameCounter {
   closeCode: number | undefined;
   /** Why no more may be passed. */
   fault: 'not websocket' | 'too large' | undefined;
-  readonly #header = new FrameHeader(true);
   readonly #messageBytesMax: number;
   /** Payload still to come of the frame that is being passed. */
   #restBytes = 0;
@@ -37,7 +38,6 @@ export class FrameCounter {
   }
 
   #walk(bytes: Buffer, begin: number): void {
-    const header = this.#header;
     let at = begin;
     while (at < bytes.length) {
       const verdict = header.read(bytes, at);
@@ -49,13 +49,13 @@ export class FrameCounter {
         return;
       }
       if (isClose) return void (this.closeCode = closeCodeAt(bytes, payload, header.payloadBytes, payload - 4));
-      if (!header.isControl && !this.#count(header)) return;
+      if (!header.isControl && !this.#count()) return;
       at = payload + header.payloadBytes;
     }
     this.#restBytes = at - bytes.length;
   }
 
-  #count(header: FrameHeader): boolean {
+  #count(): boolean {
     this.#messageBytes += header.payloadBytes;
     if (this.#messageBytes > this.#messageBytesMax) {
       this.fault = 'too large';

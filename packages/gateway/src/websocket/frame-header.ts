@@ -10,7 +10,10 @@ export const CONTROL_BYTES_MAX = 125;
 /** What {@link FrameHeader.read} found. */
 export type HeaderVerdict = 'whole' | 'partial' | 'invalid';
 
-/** The header of one frame, read in place. One object serves a whole connection: it is asked millions of times. */
+/**
+ * The header of one frame, read in place: it says what {@link FrameHeader.read} last found. It remembers nothing of a connection, so one
+ * serves all of them, and is in the processor's cache when it is asked.
+ */
 export class FrameHeader {
   first = 0;
   headerBytes = 0;

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { errors } from '@holdfast/protocol';
 import { countOf, listOf } from '../http/headers.js';
 import { refusal, type Refusal } from '../refusal.js';
+import type { SwitchHeaders } from './pod-answer.js';
 
 /** What a client asks for in its handshake, once it has been found valid. */
 export interface Handshake {
@@ -73,8 +74,7 @@ export interface Agreed {
 }
 
 /** Checks a pod's 101 against what it was asked (RFC 6455, section 4.1); a sentence when it is not valid. */
-export function readAnswer(response: IncomingMessage, asked: Handshake): Agreed | string {
-  const { headers } = response;
+export function readAnswer({ headers }: SwitchHeaders, asked: Handshake): Agreed | string {
   if (headers.upgrade?.toLowerCase() !== 'websocket') return 'Upgrade is not websocket';
   if (!listOf(headers.connection).some((token) => token.toLowerCase() === 'upgrade'))
     return 'Connection is not Upgrade';

@@ -1,5 +1,9 @@
 import { closeCodeAt, FrameHeader, headerBytesFor, OPCODE, writeHeader } from './frame-header.js';
 
+const header = new FrameHeader(false);
+/** What {@link WholeFrames.push} returns. */
+const pieces: Buffer[] = [];
+
 /**
  * Passes the bytes of a server on so that after every piece the client is between two frames, and can be given a close frame at any
  * time. A chunk ends in the middle of a frame whenever a message is larger than what one read holds; the part that is there then
@@ -13,23 +17,17 @@ export class WholeFrames {
   closeCode: number | undefined;
   /** What came is not WebSocket; nothing more is passed. */
   broken = false;
-  readonly #header = new FrameHeader(false);
-  readonly #pieces: Buffer[] = [];
   /** Payload still to come of a frame that has been passed in part. */
   #restBytes = 0;
   #restIsFinal = false;
   /** The beginning of a frame that could not be passed yet: at most a control frame. */
   #held: Buffer | undefined;
 
-  /** What is to be written now, in order: one piece as a rule, and none behind a close frame. The list is good until the next call. */
+  /** What is to be written now, in order: one piece as a rule, and none behind a close frame. The list is good until the next call of any. */
   push(chunk: Buffer): readonly Buffer[] {
-    this.#pieces.length = 0;
+    pieces.length = 0;
     if (!this.broken && this.closeCode === undefined) this.#read(chunk);
-    return this.#pieces;
-  }
-
-  #emit(piece: Buffer): void {
-    this.#pieces.push(piece);
+    return pieces;
   }
 
   #read(chunk: Buffer): void {
@@ -47,16 +45,15 @@ export class WholeFrames {
     const count = Math.min(this.#restBytes, bytes.length);
     this.#restBytes -= count;
     const isFinal = this.#restBytes === 0 && this.#restIsFinal;
-    const header = Buffer.allocUnsafe(headerBytesFor(count));
-    writeHeader(header, 0, isFinal ? 0x80 : 0, count);
-    this.#emit(header);
-    this.#emit(count === bytes.length ? bytes : bytes.subarray(0, count));
+    const own = Buffer.allocUnsafe(headerBytesFor(count));
+    writeHeader(own, 0, isFinal ? 0x80 : 0, count);
+    pieces.push(own);
+    pieces.push(count === bytes.length ? bytes : bytes.subarray(0, count));
     if (isFinal) this.messages++;
     return count;
   }
 
   #pass(bytes: Buffer, begin: number): void {
-    const header = this.#header;
     let at = begin;
     while (at < bytes.length) {
       const verdict = header.read(bytes, at);
@@ -76,16 +73,15 @@ export class WholeFrames {
       }
       at = end;
     }
-    if (at > begin) this.#emit(begin === 0 && at === bytes.length ? bytes : bytes.subarray(begin, at));
+    if (at > begin) pieces.push(begin === 0 && at === bytes.length ? bytes : bytes.subarray(begin, at));
   }
 
   /** The frame at `at` ends behind the chunk. */
   #cut(bytes: Buffer, begin: number, at: number, headerIsPartial: boolean): void {
-    const header = this.#header;
     const payload = at + header.headerBytes;
     const count = bytes.length - payload;
     if (headerIsPartial || header.isControl || count <= 0) {
-      if (at > begin) this.#emit(bytes.subarray(begin, at));
+      if (at > begin) pieces.push(bytes.subarray(begin, at));
       this.#held = Buffer.from(bytes.subarray(at));
       return;
     }
@@ -94,8 +90,8 @@ export class WholeFrames {
     // A shorter payload never needs a longer header, so it is written over the one that is there.
     const start = payload - headerBytesFor(count);
     writeHeader(bytes, start, header.first & 0x7f, count);
-    if (start === at) return this.#emit(begin === 0 ? bytes : bytes.subarray(begin));
-    if (at > begin) this.#emit(bytes.subarray(begin, at));
-    this.#emit(bytes.subarray(start));
+    if (start === at) return void pieces.push(begin === 0 ? bytes : bytes.subarray(begin));
+    if (at > begin) pieces.push(bytes.subarray(begin, at));
+    pieces.push(bytes.subarray(start));
   }
 }

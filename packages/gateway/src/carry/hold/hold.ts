@@ -4,6 +4,7 @@ import type { Side } from '../../account.js';
 import type { Carriage, Carrier, Exchange, Leave } from '../../exchange.js';
 import { SendTimer } from '../../timers.js';
 import { answerOpened, answerOtherwise } from '../../websocket/answer.js';
+import { CallOff } from '../../websocket/call-off.js';
 import { dial, type Dialled, type Opened } from '../../websocket/dial.js';
 import { closeFrame, OPCODE, writeHeader } from '../../websocket/frame-header.js';
 import { Crowd, CrowdPlace } from '../crowd.js';
@@ -20,6 +21,8 @@ import { Outbox, type Parting } from './outbox.js';
 const PROOF_MS = 1_000;
 /** Pods in a row that did not: what takes each connection and drops it is not to be fed with it for ever. */
 const PODS_IN_VAIN_MAX = 10;
+/** About so many bytes are given to a pod at once: what reads take from it at once. */
+const GIVE_BYTES = 65_536;
 /** When to come back for whom there was no pod. */
 const RETRY_MS = 1_000;
 
@@ -42,7 +45,7 @@ class Hold implements Carriage {
   readonly #random: () => number;
   readonly #id = randomUUID();
   readonly #codes: ReadonlySet<number>;
-  readonly #abort = new AbortController();
+  readonly #callOff = new CallOff();
   readonly #messages: ClientMessages;
   readonly #outbox: Outbox;
   readonly #seeker: Seeker;
@@ -54,6 +57,8 @@ class Hold implements Carriage {
   /** Another pod, which waits until the one of now has ended in order. */
   #next: Opened | undefined;
   readonly #all = new Set<Upstream>();
+  /** The pod for which the system has not taken yet what was given. */
+  #busy: Upstream | undefined;
   /** We have asked the pod of now to close. */
   #hasDismissed = false;
   #attempt = 1;
@@ -126,7 +131,7 @@ class Hold implements Carriage {
     const { doubts, replays } = this.#outbox;
     const headers = holdHeaders(exchange.headers, { id: this.#id, attempt, replayed: replays.length, doubts });
     const asked = { ...exchange.handshake, extensions: [] };
-    return dial(exchange, { asked, headers, signal: this.#abort.signal, not });
+    return dial(exchange, { asked, headers, callOff: this.#callOff, not });
   }
 
   #opened(open: Opened): void {
@@ -174,26 +179,34 @@ class Hold implements Carriage {
     this.#outbox.push(frames, text);
   }
 
-  /** Gives the pod what waits, and behind it a ping: its pong says that it has read all before. */
+  /**
+   * Gives the pod what waits, and behind it a ping: its pong says that it has read all before. No more while the system has not taken what was
+   * given before: of that nobody will know whether a pod that is killed had it.
+   */
   #give(): void {
     const pod = this.#pod;
-    if (!pod || this.#hasDismissed || this.#outbox.waiting === 0 || pod.open.socket.writableNeedDrain) return;
+    if (!pod || pod === this.#busy || this.#hasDismissed || this.#outbox.waiting === 0) return;
     const { socket } = pod.open;
-    socket.cork();
-    for (let letter = this.#outbox.next(); letter; letter = this.#outbox.next()) {
-      const { frames, flushed } = letter;
-      socket.write(frames, (error) => {
-        if (!error) flushed();
-      });
-    }
-    const canTakeMore = socket.write(maskedControl(OPCODE.ping, Buffer.from(`${this.#outbox.lastGiven}`)));
-    socket.uncork();
+    const { frames, taken } = this.#outbox.next(GIVE_BYTES);
+    frames.push(maskedControl(OPCODE.ping, Buffer.from(`${this.#outbox.lastGiven}`)));
+    this.#busy = pod;
+    // A copy costs less than many small writes, or one of many parts.
+    const canTakeMore = socket.write(Buffer.concat(frames), (error) => {
+      if (!error) taken();
+      this.#given(pod);
+    });
+    // Neither taken at once nor refused at once: in part, perhaps.
+    if (socket.writableLength > 0) taken();
     if (!canTakeMore) this.#toPodStuck.begin(socket);
+  }
+
+  #given(pod: Upstream): void {
+    if (this.#busy === pod) this.#busy = undefined;
+    if (pod === this.#pod && !this.#isClosing) this.#give();
   }
 
   #podDrained(): void {
     this.#toPodStuck.stop();
-    this.#give();
     this.#ease();
   }
 
@@ -216,7 +229,7 @@ class Hold implements Carriage {
   }
 
   readonly #clientClosed = (): void => {
-    this.#abort.abort();
+    this.#callOff.callOff();
     this.#clientEnded();
     this.#settle();
   };
@@ -356,7 +369,6 @@ class Hold implements Carriage {
     const { clock, limits } = this.#exchange;
     const pod = this.#pod as Upstream;
     this.#next = open;
-    open.socket.on('error', () => undefined);
     this.#hasDismissed = true;
     pod.write(maskedClose(1001));
     this.#dismissTimer = clock.setTimeout(() => pod.open.socket.destroy(), limits.closeMs);
@@ -395,7 +407,7 @@ class Hold implements Carriage {
       account.held = { attempts: this.#attempt, ...this.#outbox.doubts, undelivered: this.#outbox.waiting };
     }
     this.#seeker.stop();
-    this.#abort.abort();
+    this.#callOff.callOff();
     socket.end();
     for (const upstream of this.#all) upstream.end();
     this.#next?.socket.destroy();

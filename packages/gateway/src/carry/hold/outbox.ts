@@ -4,8 +4,8 @@ import type { HoldPolicy } from '@holdfast/policy';
 interface Letter {
   /** Its frames, masked. */
   readonly frames: Buffer;
-  /** The system has taken all of it for the pod of now. */
-  isFlushed: boolean;
+  /** The system may have it, for the pod of now. */
+  isTaken: boolean;
   /** It waits for a pod. */
   isWaiting: boolean;
 }
@@ -18,9 +18,9 @@ const MATCHED_MAX = 32;
 
 /** How the connection to a pod ended, by what it says of the messages that were given to it. */
 export type Parting =
-  /** Without a word: what was written to it and not confirmed may have arrived or not. */
+  /** Without a word: what was given to it and not confirmed may have arrived or not. */
   | 'killed'
-  /** It has closed by itself: what it has not confirmed by then, it has not read. */
+  /** It has closed by itself: what it has not confirmed by then, it has not read, or has begun to close before it did. */
   | 'closed'
   /** It has answered our close: it has read all. */
   | 'answered';
@@ -32,9 +32,9 @@ export interface Doubts {
    * taken less those that it had said, and at least all that it had taken since it last said one.
    */
   unanswered: number;
-  /** Messages that were written to pods that were killed, of which nobody knows whether they arrived. They are not sent again. */
+  /** Messages that were given to pods that were killed, of which nobody knows whether they arrived. They are not sent again. */
   unknown: number;
-  /** Messages that were given to a pod and, as it cannot have read them, to the next again. */
+  /** Messages that were given to a pod, which had not confirmed them when it closed or cannot have got them, and to the next again. */
   resent: number;
 }
 
@@ -84,7 +84,7 @@ export class Outbox {
 
   /** Takes a message in. The buffer is copied: it may be a small part of a large one. */
   push(frames: Buffer, text: (() => string) | undefined): void {
-    const letter: Letter = { frames: Buffer.from(frames), isFlushed: false, isWaiting: true };
+    const letter: Letter = { frames: Buffer.from(frames), isTaken: false, isWaiting: true };
     this.#waiting.push(letter);
     this.#bytes += cost(letter);
     if (!this.#isOpening(text)) return;
@@ -111,15 +111,26 @@ export class Outbox {
     this.#sinceAnswer = 0;
   }
 
-  /** The next message that waits, for the pod of now. `flushed` is to be called when the system has taken it. */
-  next(): { readonly frames: Buffer; readonly flushed: () => void } | undefined {
-    const letter = this.#waiting.shift();
-    if (!letter) return undefined;
-    letter.isWaiting = false;
-    letter.isFlushed = false;
-    this.#given.push(letter);
-    this.#sinceAnswer++;
-    return { frames: letter.frames, flushed: () => (letter.isFlushed = true) };
+  /** What waits, for the pod of now, about so many bytes of it. `taken` is to be called when the system has it, or may have a part of it. */
+  next(bytesMax = Infinity): { readonly frames: Buffer[]; readonly taken: () => void } {
+    const letters: Letter[] = [];
+    let bytes = 0;
+    for (const letter of this.#waiting) {
+      if (bytes >= bytesMax) break;
+      bytes += letter.frames.length;
+      letter.isWaiting = false;
+      letter.isTaken = false;
+      letters.push(letter);
+      this.#given.push(letter);
+    }
+    this.#waiting = this.#waiting.slice(letters.length);
+    this.#sinceAnswer += letters.length;
+    return {
+      frames: letters.map(({ frames }) => frames),
+      taken: () => {
+        for (const letter of letters) letter.isTaken = true;
+      },
+    };
   }
 
   /** The pod has read everything up to this number. */
@@ -135,13 +146,13 @@ export class Outbox {
     this.#sinceAnswer = 0;
   }
 
-  /** The pod is gone, after so many messages. What it cannot have read waits for the next one, before what waits already. */
+  /** The pod is gone, after so many messages. What it had not confirmed when it closed, or cannot have got, waits for the next one, before what waits already. */
   parted(how: Parting, said: number): void {
     if (how === 'answered') this.confirmed(this.lastGiven);
     this.doubts.unanswered += Math.max(0, this.#sinceAnswer - this.#given.length, this.#taken - said);
     const again: Letter[] = [];
     for (const letter of this.#given) {
-      letter.isWaiting = how === 'closed' || !letter.isFlushed;
+      letter.isWaiting = how === 'closed' || !letter.isTaken;
       if (letter.isWaiting) again.push(letter);
       else this.#bytes -= cost(letter);
     }

@@ -3,6 +3,7 @@ import type { Side } from '../../account.js';
 import type { Carriage, Carrier, Exchange, Leave } from '../../exchange.js';
 import { IdleTimer, SendTimer } from '../../timers.js';
 import { answerOpened, answerOtherwise } from '../../websocket/answer.js';
+import { CallOff } from '../../websocket/call-off.js';
 import { dial, type Dialled, type Opened } from '../../websocket/dial.js';
 import { closeFrame, OPCODE, writeHeader } from '../../websocket/frame-header.js';
 import { Crowd, CrowdPlace } from '../crowd.js';
@@ -49,7 +50,7 @@ class Soft implements Carriage {
   readonly #exchange: Exchange;
   readonly #place: CrowdPlace;
   readonly #random: () => number;
-  readonly #abort = new AbortController();
+  readonly #callOff = new CallOff();
   readonly #client: ClientStream;
   readonly #toClientStuck: SendTimer;
   readonly #toPodStuck: SendTimer;
@@ -126,7 +127,7 @@ class Soft implements Carriage {
   /** Frames have to be readable, so no compression is offered. */
   #dial(not: ReadonlySet<string>): Promise<Dialled> {
     const { handshake } = this.#exchange;
-    return dial(this.#exchange, { asked: { ...handshake, extensions: [] }, signal: this.#abort.signal, not });
+    return dial(this.#exchange, { asked: { ...handshake, extensions: [] }, callOff: this.#callOff, not });
   }
 
   #opened(open: Opened): void {
@@ -222,7 +223,7 @@ class Soft implements Carriage {
   }
 
   #clientClosed(): void {
-    this.#abort.abort();
+    this.#callOff.callOff();
     this.#clientEnded();
     this.#settle();
   }
@@ -381,7 +382,7 @@ class Soft implements Carriage {
     account.endedBy(by, error.code, code);
     if (this.#protocol !== undefined && !client.writableEnded) client.write(closeFrame(code, `${error.code}${hint}`));
     this.#finish();
-    this.#abort.abort();
+    this.#callOff.callOff();
     client.end();
     for (const upstream of this.#all) upstream.end();
   }
@@ -402,7 +403,7 @@ class Soft implements Carriage {
 
   #destroy(by: Side, error: ErrorKind): void {
     this.#exchange.account.endedBy(by, error.code, 1006);
-    this.#abort.abort();
+    this.#callOff.callOff();
     this.#exchange.socket.destroy();
     for (const upstream of this.#all) upstream.destroy();
   }

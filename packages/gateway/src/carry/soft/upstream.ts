@@ -43,15 +43,14 @@ export class Upstream {
       open.socket.destroy();
       listener.lost(this);
     };
-    open.socket.on('error', () => undefined);
     open.socket.on('end', lost);
     open.socket.once('close', lost);
   }
 
   /** Begins to read. */
   start(): void {
-    const { socket, head } = this.open;
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    const { pod, socket, head } = this.open;
+    pod.receive((chunk) => this.#read(chunk));
     socket.on('drain', () => this.#listener.drained(this));
     if (head.length > 0) this.#read(head);
     socket.resume();
