@@ -5,6 +5,7 @@ import type { Clock } from './clock.js';
 import type { Pick, Pool } from './pool/index.js';
 import type { Refusal } from './refusal.js';
 import type { Handshake } from './websocket/handshake.js';
+import type { Wire } from './websocket/wire.js';
 
 /** Bounds that hold for every exchange. */
 export interface ExchangeLimits {
@@ -27,6 +28,8 @@ export interface Exchange {
   readonly id: string;
   /** The client's connection. Nothing has been written to it, and it has a listener for errors. */
   readonly socket: Duplex;
+  /** Who gets what the client sends; `socket` emits no `data`. */
+  readonly receive: Wire['receive'];
   /** What the client has sent behind its handshake. */
   readonly head: Buffer;
   readonly handshake: Handshake;

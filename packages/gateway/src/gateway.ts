@@ -248,7 +248,7 @@ export class Gateway {
   #listenerEvents(): ConstructorParameters<typeof Listener>[2] {
     return {
       request: (request, response, expects) => this.#http.handle(request, response, expects),
-      upgrade: (request, socket, head) => this.#upgrades.handle(request, socket, head),
+      upgrade: (request, wire, head) => this.#upgrades.handle(request, wire, head),
       broken: (response, why) => this.#http.reject(response, why),
       refused: (error) => this.#metrics.refused(error),
     };

@@ -21,10 +21,11 @@ import { refusal, type Refusal } from './refusal.js';
 import { plainAddress } from './trust.js';
 import { announceAddress } from './visit.js';
 import { wantsWebSocket } from './websocket/handshake.js';
+import { takeWire, type Wire } from './websocket/wire.js';
 
 export interface ListenerEvents {
   request(request: IncomingMessage, response: ServerResponse, expects: boolean): void;
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  upgrade(request: IncomingMessage, wire: Wire, head: Buffer): void;
   /** The body of a request is broken that is not answered yet. */
   broken(response: ServerResponse, why: Refusal): void;
   /** What came was no request. */
@@ -139,7 +140,7 @@ export class Listener {
     server.on('request', (request, response) => this.#request(request, response, false));
     server.on('checkContinue', (request, response) => this.#request(request, response, true));
     server.on('upgrade', (request, socket, head) => {
-      if (wantsWebSocket(request)) this.#events.upgrade(request, socket, head);
+      if (wantsWebSocket(request)) this.#events.upgrade(request, this.#takeOver(socket), head);
       else this.#ignoreUpgrade(request, socket);
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#clientError(error, socket));
@@ -181,6 +182,13 @@ export class Listener {
     }
     this.#enter(socket, address);
     begin();
+  }
+
+  /** Counts on, for the socket that has taken the place of another. */
+  #takeOver(socket: Duplex): Wire {
+    const wire = takeWire(socket);
+    if (wire.socket !== socket) this.#enter(wire.socket as Socket, this.#sockets.get(socket as Socket) ?? '');
+    return wire;
   }
 
   #announce(socket: Socket, address: string): void {

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { Route } from '@holdfast/policy';
 import { errors } from '@holdfast/protocol';
 import type { Place } from './admission.js';
@@ -12,6 +11,7 @@ import { ignore } from './ignore.js';
 import { refusal, type Refusal } from './refusal.js';
 import { problemOf, receive, type Visit } from './visit.js';
 import { readHandshake, type Handshake } from './websocket/handshake.js';
+import type { Wire } from './websocket/wire.js';
 
 /** One WebSocket under way. */
 export interface Underway {
@@ -26,7 +26,7 @@ export interface Underway {
 interface Arrival {
   readonly request: IncomingMessage;
   readonly visit: Visit;
-  readonly socket: Duplex;
+  readonly wire: Wire;
   readonly head: Buffer;
   readonly handshake: Handshake;
   readonly route: Route;
@@ -57,12 +57,13 @@ export class Upgrades {
     return this.#underway;
   }
 
-  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  handle(request: IncomingMessage, wire: Wire, head: Buffer): void {
+    const { socket } = wire;
     const { clock, settings, admission } = this.#context;
     socket.on('error', ignore);
     const visit = receive(request, settings.proxies, clock.now());
     const turnAway = (why: Refusal): void => {
-      this.#refuse(visit, socket, settings, why);
+      this.#refuse(visit, wire, settings, why);
       socket.once('close', () => this.#context.finished(visit, undefined));
     };
     const handshake = problemOf(request, visit) ?? readHandshake(request);
@@ -74,7 +75,7 @@ export class Upgrades {
     const arrival: Arrival = {
       request,
       visit,
-      socket,
+      wire,
       head: head.length > 0 ? head : NOTHING,
       handshake,
       route,
@@ -89,7 +90,7 @@ export class Upgrades {
       socket.off('close', leave);
       this.#carry(arrival);
     });
-    if (busy) this.#refuse(visit, socket, settings, busy);
+    if (busy) this.#refuse(visit, wire, settings, busy);
   }
 
   /** Made apart: what is under way for long must not hold what was needed for its beginning. */
@@ -103,17 +104,19 @@ export class Upgrades {
   }
 
   #carry(arrival: Arrival): void {
-    const { request, visit, socket, head, route, handshake, place, settings } = arrival;
+    const { request, visit, wire, head, route, handshake, place, settings } = arrival;
     const { clock } = this.#context;
     const pool = this.#context.poolOf(route);
     const { affinity, cookieFor } = this.#context
       .stickyOf(route)
       .ask({ url: visit.target, headers: request.headers, clientAddress: visit.clientAddress }, pool.pods);
+    const { socket, receive } = wire;
     let ageTimer: unknown;
     let lastPod: Pod | undefined;
     const exchange: Exchange = {
       id: visit.id,
       socket,
+      receive,
       head,
       handshake,
       route,
@@ -133,7 +136,7 @@ export class Upgrades {
         const cookie = cookieFor?.(pick.pod);
         return [...(cookie === undefined ? [] : ['Set-Cookie', cookie]), 'X-Request-Id', visit.id];
       },
-      refuse: (why) => this.#refuse(visit, socket, settings, why),
+      refuse: (why) => this.#refuse(visit, wire, settings, why),
       over: () => {
         clock.clearTimeout(ageTimer);
         this.#underway.delete(underway);
@@ -155,13 +158,14 @@ export class Upgrades {
   }
 
   /** Answers, reads on until the client has closed, and does not wait for it for ever. */
-  #refuse(visit: Visit, socket: Duplex, settings: Settings, why: Refusal): void {
+  #refuse(visit: Visit, { socket, receive }: Wire, settings: Settings, why: Refusal): void {
     const { clock } = this.#context;
     visit.account.status ??= why.status;
     visit.account.endedBy('gateway', why.error.code);
     writeError(socket, errorAnswer(why, visit.id, settings.environment.gateway.errorBodies));
     const timer = clock.setTimeout(() => socket.destroy(), settings.limits.closeMs);
     socket.once('close', () => clock.clearTimeout(timer));
+    receive(ignore);
     socket.resume();
   }
 

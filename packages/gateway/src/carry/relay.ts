@@ -11,7 +11,7 @@ import { CallOff } from '../websocket/call-off.js';
 import { dial, type Opened } from '../websocket/dial.js';
 import { FrameCounter } from '../websocket/frame-counter.js';
 import { closeFrame } from '../websocket/frame-header.js';
-import type { PodSocket } from '../websocket/pod-socket.js';
+import type { Wire } from '../websocket/wire.js';
 import { WholeFrames } from '../websocket/whole-frames.js';
 
 /** Pipes bytes between a client and one pod; when the pod is lost the client gets a close frame with 1012. */
@@ -80,22 +80,22 @@ class Relay implements Carriage {
   #opened(exchange: Exchange, open: Opened): void {
     answerOpened(exchange, open);
     this.#idle = new IdleTimer(this.#clock, exchange.route.readMs, () => this.#close(1001, errors.IDLE, 'gateway'));
-    this.#join(open.pod, open.pick);
+    this.#join(exchange.receive, open.wire, open.pick);
     if (exchange.head.length > 0) this.#passToPod(exchange.head);
     if (open.head.length > 0) this.#passToClient(open.head);
     this.#client.resume();
-    open.pod.socket.resume();
-    if (this.#client.readableEnded) open.pod.socket.end();
+    open.socket.resume();
+    if (this.#client.readableEnded) open.socket.end();
     if (this.#isLeaving) this.#close(CLOSE.restart, errors.MOVED_ON, 'gateway');
   }
 
-  #join(connection: PodSocket, pick: Pick): void {
+  #join(receive: Exchange['receive'], wire: Wire<Socket>, pick: Pick): void {
     const client = this.#client;
-    const pod = connection.socket;
+    const pod = wire.socket;
     this.#pod = pod;
-    client.on('data', (chunk: Buffer) => this.#passToPod(chunk));
+    receive((chunk) => this.#passToPod(chunk));
     client.on('drain', () => this.#drained(this.#toClientStuck, pod));
-    connection.receive((chunk) => this.#passToClient(chunk));
+    wire.receive((chunk) => this.#passToClient(chunk));
     pod.on('drain', () => this.#drained(this.#toPodStuck, client));
     pod.on('end', () => this.#podEnded());
     pod.once('close', () => this.#podClosed(pick));

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Exchange } from '../exchange.js';
 import { endToEnd } from '../http/headers.js';
+import { ignore } from '../ignore.js';
 import { acceptFor, type Agreed } from './handshake.js';
 import type { Answered, Opened } from './dial.js';
 
@@ -49,5 +50,6 @@ export function answerOtherwise(exchange: Exchange, { pick, response }: Answered
     response.destroy();
   });
   // What the client still sends is not for anybody.
+  exchange.receive(ignore);
   socket.resume();
 }

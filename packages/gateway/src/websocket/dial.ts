@@ -9,14 +9,14 @@ import type { CallOff } from './call-off.js';
 import { readAnswer, type Agreed, type Handshake } from './handshake.js';
 import { readOtherAnswer } from './other-answer.js';
 import { PodAnswerReader, type SwitchHeaders } from './pod-answer.js';
-import { PodSocket } from './pod-socket.js';
+import { dialWire, type Wire } from './wire.js';
 
 /** A pod that has accepted the handshake. */
 export interface Opened {
   readonly kind: 'opened';
   readonly pick: Pick;
   /** Where its bytes come from. */
-  readonly pod: PodSocket;
+  readonly wire: Wire<Socket>;
   /** The same connection. Paused; what came behind the answer is in `head`. */
   readonly socket: Socket;
   readonly head: Buffer;
@@ -91,8 +91,8 @@ function dialPod(exchange: Exchange, pick: Pick, options: DialOptions): Promise<
     return Promise.resolve({ kind: 'aborted' });
   }
   return new Promise((resolve) => {
-    const pod = new PodSocket(pick.pod.host, pick.pod.port);
-    const { socket } = pod;
+    const wire = dialWire(pick.pod.host, pick.pod.port);
+    const { socket } = wire;
     const reader = new PodAnswerReader(limits.headerBytes);
     const settle = (dialled: Dialled): void => {
       clock.clearTimeout(timer);
@@ -120,7 +120,7 @@ function dialPod(exchange: Exchange, pick: Pick, options: DialOptions): Promise<
     });
     socket.on('error', ignore);
     socket.once('close', ended);
-    pod.receive((chunk) => {
+    wire.receive((chunk) => {
       const answer = reader.push(chunk);
       if (answer.kind === 'invalid') broken();
       else if (answer.kind === 'switched') {
@@ -128,10 +128,10 @@ function dialPod(exchange: Exchange, pick: Pick, options: DialOptions): Promise<
         if (typeof agreed === 'string') return broken(agreed);
         socket.pause();
         pick.established();
-        settle({ kind: 'opened', pick, pod, socket, head: answer.rest, agreed, answer: answer.head });
+        settle({ kind: 'opened', pick, wire, socket, head: answer.rest, agreed, answer: answer.head });
       } else if (answer.kind === 'other') {
         socket.off('close', ended);
-        readOtherAnswer(pod, answer.bytes, limits.headerBytes, {
+        readOtherAnswer(wire, answer.bytes, limits.headerBytes, {
           response: (response) => {
             // A 101 that switches nothing, or another HTTP.
             if ((response.statusCode ?? 0) < 200 || response.httpVersionMajor !== 1) return broken();

@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
-import type { PodSocket } from './pod-socket.js';
+import type { Wire } from './wire.js';
 
 /** How an answer is read that is no 101. */
 export interface OtherAnswer {
@@ -9,7 +9,7 @@ export interface OtherAnswer {
 }
 
 /** Has Node's own parser read the answer of a pod, of which `bytes` have come. What that would send is thrown away: the request has gone out. */
-export function readOtherAnswer(pod: PodSocket, bytes: Buffer, headerBytes: number, listener: OtherAnswer): void {
+export function readOtherAnswer(pod: Wire, bytes: Buffer, headerBytes: number, listener: OtherAnswer): void {
   const request = httpRequest({
     maxHeaderSize: headerBytes,
     insecureHTTPParser: false,
@@ -25,9 +25,9 @@ export function readOtherAnswer(pod: PodSocket, bytes: Buffer, headerBytes: numb
 
 /** What a pod says, from the beginning of its answer. */
 class Heard extends Duplex {
-  readonly #pod: PodSocket;
+  readonly #pod: Wire;
 
-  constructor(pod: PodSocket, bytes: Buffer) {
+  constructor(pod: Wire, bytes: Buffer) {
     super();
     this.#pod = pod;
     this.push(bytes);

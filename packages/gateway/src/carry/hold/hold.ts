@@ -145,7 +145,7 @@ class Hold implements Carriage {
     answerOpened(this.#exchange, open);
     const ping = (): void => this.#control(OPCODE.ping, Buffer.alloc(0));
     this.#clientBeat = new Beat(clock, limits, ping, () => this.#destroy('client', errors.SILENT));
-    client.on('data', (chunk: Buffer) => this.#read(chunk));
+    this.#exchange.receive((chunk) => this.#read(chunk));
     client.on('drain', () => {
       this.#toClientStuck.stop();
       this.#pod?.open.socket.resume();

@@ -82,12 +82,13 @@ export class Outbox {
     return this.#firstGiven + this.#given.length - 1;
   }
 
-  /** Takes a message in. The buffer is copied: it may be a small part of a large one. */
+  /** Takes a message in, which may be a part of what was read at once. One that is kept for good is copied, so that the rest is not kept with it. */
   push(frames: Buffer, text: (() => string) | undefined): void {
-    const letter: Letter = { frames: Buffer.from(frames), isTaken: false, isWaiting: true };
+    const isOpening = this.#isOpening(text);
+    const letter: Letter = { frames: isOpening ? Buffer.from(frames) : frames, isTaken: false, isWaiting: true };
     this.#waiting.push(letter);
     this.#bytes += cost(letter);
-    if (!this.#isOpening(text)) return;
+    if (!isOpening) return;
     this.#opening.push(letter);
     this.#openingBytes += cost(letter);
   }

@@ -135,7 +135,7 @@ class Soft implements Carriage {
     this.#protocol = open.agreed.protocol;
     answerOpened(this.#exchange, open);
     this.#idle = new IdleTimer(clock, route.readMs, () => this.#close(1001, errors.IDLE, 'gateway'));
-    client.on('data', (chunk: Buffer) => this.#fromClient(chunk));
+    this.#exchange.receive((chunk) => this.#fromClient(chunk));
     client.on('drain', () => this.#clientDrained());
     client.on('end', () => this.#clientEnded());
     this.#pod = this.#upstream(open);
