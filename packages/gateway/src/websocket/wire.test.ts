@@ -115,6 +115,7 @@ describe.each([
     const closed = new Promise((resolve) => wire.socket.once('close', resolve));
     client.resetAndDestroy();
     await closed;
+    expect(wire.socket.destroyed).toBe(true);
   });
 });
 
