@@ -140,7 +140,9 @@ export class Listener {
     server.on('request', (request, response) => this.#request(request, response, false));
     server.on('checkContinue', (request, response) => this.#request(request, response, true));
     server.on('upgrade', (request, socket, head) => {
-      if (wantsWebSocket(request)) this.#events.upgrade(request, this.#takeOver(socket), head);
+      // Behind a request that is not answered yet, there is no place for the answer to this one.
+      if (this.#answers.has(socket)) socket.destroy();
+      else if (wantsWebSocket(request)) this.#events.upgrade(request, this.#takeOver(socket), head);
       else this.#ignoreUpgrade(request, socket);
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#clientError(error, socket));

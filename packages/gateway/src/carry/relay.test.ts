@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { atEnd, echoPod, endAll, open, podsAt, startGateway } from '../gateway.fixture.js';
+import { atEnd, echoPod, endAll, open, podsAt, say, startGateway } from '../gateway.fixture.js';
 
 afterEach(endAll);
 
@@ -77,6 +77,23 @@ it("gives the client all of a pod's long refusal, also when the pod has gone lon
   const { url } = await behind((strict.address() as AddressInfo).port);
   const refused = await refusalOf(url);
   expect([refused.status, refused.body.length]).toEqual([403, body.length]);
+});
+
+it('ends the client of a pod whose refusal has a broken body at once', async () => {
+  const strict = createServer((socket) => {
+    socket.on('error', () => undefined);
+    const head = 'HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n';
+    socket.once('data', () => socket.write(`${head}3\r\nabc\r\nZZZ\r\n`));
+  });
+  atEnd(() => strict.close());
+  strict.listen(0, '127.0.0.1');
+  await once(strict, 'listening');
+  const { port, gateway } = await behind((strict.address() as AddressInfo).port);
+  const request =
+    'GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n';
+  expect(await say(port, request)).toContain('404');
+  await expect.poll(() => gateway.webSockets).toBe(0);
 });
 
 async function refusalOf(url: string): Promise<{ status: number | undefined; body: string }> {

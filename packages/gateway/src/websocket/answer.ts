@@ -36,6 +36,11 @@ export function answerOtherwise(exchange: Exchange, { pick, response }: Answered
   const headers = endToEnd(response);
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
+  // Broken in what came with its head, and over before anybody could listen.
+  if (response.destroyed) {
+    pick.closed();
+    return void socket.destroy();
+  }
   response.pipe(socket);
   // A body that is cut short is cut short for the client as well; one that never ends is ended.
   let timer = clock.setTimeout(() => socket.destroy(), route.readMs);

@@ -94,7 +94,9 @@ function dialPod(exchange: Exchange, pick: Pick, options: DialOptions): Promise<
     const wire = dialWire(pick.pod.host, pick.pod.port);
     const { socket } = wire;
     const reader = new PodAnswerReader(limits.headerBytes);
+    let isSettled = false;
     const settle = (dialled: Dialled): void => {
+      isSettled = true;
       clock.clearTimeout(timer);
       callOff.end = undefined;
       socket.off('close', ended);
@@ -121,6 +123,8 @@ function dialPod(exchange: Exchange, pick: Pick, options: DialOptions): Promise<
     socket.on('error', ignore);
     socket.once('close', ended);
     wire.receive((chunk) => {
+      // What a pod still says that was dismissed before anybody listened to it.
+      if (isSettled) return undefined;
       const answer = reader.push(chunk);
       if (answer.kind === 'invalid') broken();
       else if (answer.kind === 'switched') {

@@ -17,8 +17,8 @@ export function readOtherAnswer(pod: Wire, bytes: Buffer, headerBytes: number, l
     createConnection: () => new Heard(pod, bytes),
   });
   request.once('response', (response) => listener.response(response));
-  // An answer that only informs was passed over before, so this is one that has come behind garbage.
-  request.once('upgrade', () => listener.failed(new Error('a late upgrade')));
+  // Of another HTTP: one of 1.1 would not have come here.
+  request.once('upgrade', () => listener.failed(Object.assign(new Error('upgrade'), { code: 'HPE_INVALID_VERSION' })));
   request.on('error', (error) => listener.failed(error));
   request.end();
 }

@@ -19,7 +19,8 @@ const STATUS = /^HTTP\/1\.1 1\d\d(?: [\t\x20-\x7e\x80-\xff]*)?$/;
 const SWITCHING = /^HTTP\/1\.1 101(?: |$)/;
 /** As many characters as tell an answer that begins with 1 from any other. */
 const INFORMATIONAL = 'HTTP/1.1 1';
-const HEADER = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/;
+/** Spaces around the value are left to {@link trimmed}: to match them here would take a time that grows with their square. */
+const HEADER = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)$/;
 const END = '\r\n\r\n';
 
 /**
@@ -63,7 +64,8 @@ function headersOf(lines: readonly string[]): SwitchHeaders | undefined {
   for (const line of lines) {
     const found = HEADER.exec(line);
     if (!found) return undefined;
-    const [, name = '', value = ''] = found;
+    const [, name = ''] = found;
+    const value = trimmed(found[2] ?? '');
     rawHeaders.push(name, value);
     const lower = name.toLowerCase();
     const before = headers[lower];
@@ -71,3 +73,14 @@ function headersOf(lines: readonly string[]): SwitchHeaders | undefined {
   }
   return { rawHeaders, headers };
 }
+
+/** Without the spaces and tabs around it; `trim` would take more, such as a byte that is part of a character. */
+function trimmed(value: string): string {
+  let begin = 0;
+  let end = value.length;
+  while (begin < end && isSpace(value, begin)) begin++;
+  while (end > begin && isSpace(value, end - 1)) end--;
+  return value.slice(begin, end);
+}
+
+const isSpace = (value: string, at: number): boolean => value[at] === ' ' || value[at] === '\t';

@@ -68,14 +68,37 @@ describe.each([
 
   it('keeps what comes before there is somebody to take it, and hands it over behind what that one has to pass', async () => {
     const { wire, client } = await make();
+    const { bytesRead } = wire.socket as Socket;
     client.write('early');
-    await expect.poll(() => wire.socket.isPaused()).toBe(true);
+    await expect.poll(() => (wire.socket as Socket).bytesRead).toBe(bytesRead + 5);
     client.write(' and late');
     let heard = '';
     wire.receive((chunk) => (heard += String(chunk)));
     heard += 'head, ';
     wire.socket.resume();
     await expect.poll(() => heard).toBe('head, early and late');
+  });
+
+  it('keeps no more than one read or two of that', async () => {
+    const { wire, client } = await make();
+    const { bytesRead } = wire.socket as Socket;
+    client.write(Buffer.alloc(1_000_000));
+    await expect.poll(() => wire.socket.isPaused()).toBe(true);
+    expect((wire.socket as Socket).bytesRead - bytesRead).toBeLessThan(200_000);
+    const heard = heardOf(wire);
+    wire.socket.resume();
+    await expect.poll(() => heard().length).toBe(1_000_000);
+  });
+
+  it('closes when it is reset, also behind bytes that nobody has taken', async () => {
+    const { wire, client } = await make();
+    const { bytesRead } = wire.socket as Socket;
+    client.write('early');
+    await expect.poll(() => (wire.socket as Socket).bytesRead).toBe(bytesRead + 5);
+    const closed = new Promise((resolve) => wire.socket.once('close', resolve));
+    client.resetAndDestroy();
+    await closed;
+    expect(wire.socket.destroyed).toBe(true);
   });
 
   it('reads no more while it is paused, and all of it afterwards, in order', async () => {

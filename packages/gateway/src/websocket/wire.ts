@@ -57,8 +57,9 @@ interface Handle {
 class Reader {
   #socket: Socket | undefined;
   #take: Take | undefined;
-  /** What came before there was somebody to take it. One read, as nothing more is read then. */
-  #early: Buffer | undefined;
+  /** What came before there was somebody to take it. */
+  #early: Buffer[] = [];
+  #earlyBytes = 0;
 
   readonly onread = {
     buffer: READ_BUFFER,
@@ -77,17 +78,19 @@ class Reader {
     return { socket, receive: (take) => this.#receive(take) };
   }
 
+  /** Within a bound, as long as it reads on it also sees that the other side has gone. */
   #keep(chunk: Buffer): void {
-    this.#early = chunk;
-    this.#socket?.pause();
+    this.#early.push(chunk);
+    this.#earlyBytes += chunk.length;
+    if (this.#earlyBytes >= READ_BUFFER.length) this.#socket?.pause();
   }
 
   #receive(take: Take): void {
     this.#take = take;
     const early = this.#early;
-    if (early === undefined) return;
-    this.#early = undefined;
+    if (early.length === 0) return;
+    this.#early = [];
     // Behind what the caller still has to pass, and before anything else is read.
-    process.nextTick(() => this.#take?.(early));
+    process.nextTick(() => this.#take?.(Buffer.concat(early)));
   }
 }

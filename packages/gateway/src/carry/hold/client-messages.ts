@@ -1,6 +1,6 @@
 import { closeCodeAt, FrameHeader, HEADER_BYTES_MAX, OPCODE } from '../../websocket/frame-header.js';
 
-/** What a {@link ClientMessages} finds. Buffers are theirs to keep, and may be parts of a larger one. */
+/** What a {@link ClientMessages} finds. Buffers may be parts of a larger one. */
 export interface MessageListener {
   /** A whole message, as its frames came. `text` reads it, if it is text. */
   message(frames: Buffer, text: (() => string) | undefined): void;

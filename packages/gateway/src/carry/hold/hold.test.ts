@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { HoldPolicy } from '@holdfast/policy';
+import type { Environment, HoldPolicy } from '@holdfast/policy';
 import { collect, freePort } from '@holdfast/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer, type ServerOptions } from 'ws';
@@ -65,10 +65,14 @@ async function startPod(name: string, port = 0, options?: ServerOptions): Promis
   return pod;
 }
 
-async function startGateway(ports: number[], hold: Partial<HoldPolicy> = {}, more = {}) {
+async function startGateway(
+  ports: number[],
+  hold: Partial<HoldPolicy> = {},
+  { sendMs = 60_000, ...more }: Partial<Environment> & { sendMs?: number } = {},
+) {
   const pods = ports.map((port, i) => ({ host: '127.0.0.1', port, weight: 1, backup: i > 0 }));
   const route = testRoute();
-  const routes = [testRoute({ carry: 'hold', hold: { ...route.hold, ...hold } })];
+  const routes = [testRoute({ carry: 'hold', sendMs, hold: { ...route.hold, ...hold } })];
   const { health } = testEnvironment();
   const gateway = new Gateway(testEnvironment({ pods, routes, health: { ...health, failTimeoutMs: 100 }, ...more }));
   await gateway.start();
@@ -146,6 +150,49 @@ describe('a held client', () => {
     expect(JSON.parse(notice)).toEqual({ holdfast: told });
     await expect.poll(() => b.got).toEqual([notice]);
   });
+
+  it('has its last messages with the pod before its close, also behind one that is larger than what is given at once', async () => {
+    const a = await startPod('a');
+    const { url } = await startGateway([a.port]);
+    const { client, closed } = await open(url);
+    const codes: Promise<number[]> = new Promise((resolve) => {
+      for (const socket of a.server.clients) socket.once('close', (code) => resolve([code]));
+    });
+    // In one piece, so that all of it is read at once.
+    const { _socket: wire } = client as unknown as { _socket: { cork(): void; uncork(): void } };
+    wire.cork();
+    for (const text of ['keep'.padEnd(150_000), 'keep 2', 'keep 3']) client.send(text);
+    client.close(4_000);
+    wire.uncork();
+    await closed.waitFor(1);
+    expect(await codes).toEqual([4_000]);
+    expect(a.got.map((text) => text.trim())).toEqual(['keep', 'keep 2', 'keep 3']);
+  });
+
+  it('is led to another pod where the one that it has talks and takes nothing', async () => {
+    const b = await startPod('b');
+    const deaf = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    leftovers.push(() => deaf.close());
+    await once(deaf, 'listening');
+    deaf.on('connection', (socket) => {
+      socket.on('error', () => undefined);
+      socket.pause();
+      const ticking = setInterval(() => socket.send('tick'), 10);
+      socket.on('close', () => clearInterval(ticking));
+    });
+    const { url } = await startGateway(
+      [(deaf.address() as AddressInfo).port, b.port],
+      { bufferBytes: 1e8 },
+      { sendMs: 100 },
+    );
+    const { client, heard } = await open(url);
+    const filling = setInterval(() => client.send('keep'.padEnd(100_000)), 1);
+    leftovers.push(() => clearInterval(filling));
+    await expect.poll(() => b.got.length, { timeout: 10_000 }).toBeGreaterThan(0);
+    clearInterval(filling);
+    client.send('there?');
+    await expect.poll(() => heard.items.includes('b:there?'), { timeout: 10_000 }).toBe(true);
+  }, 30_000);
 
   it('waits while there is no pod, and what it says meanwhile comes in order', async () => {
     const port = await freePort();

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { agreementOf, CLOSE, errors, type ErrorKind } from '@holdfast/protocol';
 import type { Side } from '../../account.js';
 import type { Carriage, Carrier, Exchange, Leave } from '../../exchange.js';
+import { ignore } from '../../ignore.js';
 import { SendTimer } from '../../timers.js';
 import { answerOpened, answerOtherwise } from '../../websocket/answer.js';
 import { CallOff } from '../../websocket/call-off.js';
@@ -23,6 +24,7 @@ const PROOF_MS = 1_000;
 const PODS_IN_VAIN_MAX = 10;
 /** About so many bytes are given to a pod at once: what reads take from it at once. */
 const GIVE_BYTES = 65_536;
+const NOTHING = Buffer.alloc(0);
 /** When to come back for whom there was no pod. */
 const RETRY_MS = 1_000;
 
@@ -181,33 +183,40 @@ class Hold implements Carriage {
 
   /**
    * Gives the pod what waits, and behind it a ping: its pong says that it has read all before. No more while the system has not taken what was
-   * given before: of that nobody will know whether a pod that is killed had it.
+   * written before: of that nobody will know whether a pod that is killed had it.
    */
   #give(): void {
     const pod = this.#pod;
     if (!pod || pod === this.#busy || this.#hasDismissed || this.#outbox.waiting === 0) return;
     const { socket } = pod.open;
-    const { frames, taken } = this.#outbox.next(GIVE_BYTES);
-    frames.push(maskedControl(OPCODE.ping, Buffer.from(`${this.#outbox.lastGiven}`)));
+    if (!socket.writable) return;
     this.#busy = pod;
+    const given = (): void => this.#given(pod);
+    // Written when all before it has been.
+    if (socket.writableLength > 0) return void socket.write(NOTHING, given);
+    this.#write(pod, GIVE_BYTES, given);
+    if (socket.writableLength > 0) this.#toPodStuck.begin(socket);
+  }
+
+  #write(pod: Upstream, bytesMax: number, given: () => void): void {
+    const { socket } = pod.open;
+    const { frames, taken } = this.#outbox.next(bytesMax);
+    frames.push(maskedControl(OPCODE.ping, Buffer.from(`${this.#outbox.lastGiven}`)));
     // A copy costs less than many small writes, or one of many parts.
-    const canTakeMore = socket.write(Buffer.concat(frames), (error) => {
+    socket.write(Buffer.concat(frames), (error) => {
       if (!error) taken();
-      this.#given(pod);
+      given();
     });
     // Neither taken at once nor refused at once: in part, perhaps.
     if (socket.writableLength > 0) taken();
-    if (!canTakeMore) this.#toPodStuck.begin(socket);
   }
 
   #given(pod: Upstream): void {
-    if (this.#busy === pod) this.#busy = undefined;
-    if (pod === this.#pod && !this.#isClosing) this.#give();
-  }
-
-  #podDrained(): void {
+    if (this.#busy !== pod) return;
+    this.#busy = undefined;
+    if (pod !== this.#pod || this.#isClosing) return;
     this.#toPodStuck.stop();
-    this.#ease();
+    this.#give();
   }
 
   /** Reads on when there is room again. */
@@ -218,8 +227,10 @@ class Hold implements Carriage {
   #clientCloses(code: number, frame: Buffer): void {
     this.#exchange.account.endedBy('client', 'closed', code);
     this.#exchange.socket.write(closeFrame(code === 1005 ? CLOSE.normal : code, ''));
-    this.#give();
-    this.#pod?.write(frame);
+    const pod = this.#pod;
+    // All of it: nobody will come back for the rest.
+    if (pod && !this.#hasDismissed && pod.open.socket.writable) this.#write(pod, Infinity, ignore);
+    pod?.write(frame);
     this.#end();
   }
 
@@ -245,7 +256,7 @@ class Hold implements Carriage {
       drain: () => undefined,
       close: (code, frame) => this.#podCloses(code, frame, upstream),
       lost: () => this.#podGone('killed', upstream),
-      drained: () => this.#podDrained(),
+      drained: () => this.#ease(),
       control: (opcode, payload) => this.#podControl(opcode, payload, upstream),
     });
     upstream.stream.isPlain = true;

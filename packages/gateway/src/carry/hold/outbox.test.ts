@@ -51,6 +51,25 @@ describe('what a client sent', () => {
     expect(box.it.doubts).toEqual({ unanswered: 0, unknown: 1, resent: 1 });
   });
 
+  it('is not taken for one pod because the system has taken it late for the one before', () => {
+    const box = outbox();
+    box.say('a');
+    const { taken } = box.it.next();
+    box.it.parted('closed', 0);
+    box.give({ isTaken: false });
+    taken();
+    box.it.parted('killed', 0);
+    expect([box.give(), box.it.doubts.unknown]).toEqual(['a', 0]);
+  });
+
+  it('is kept apart from what was read with it', () => {
+    const box = outbox();
+    const read = Buffer.from('a, and much more');
+    box.it.push(read.subarray(0, 1), undefined);
+    read.fill(0);
+    expect(box.give()).toBe('a');
+  });
+
   it('is unanswered where the pod had read it and has said nothing since', () => {
     const box = outbox();
     box.say('a');

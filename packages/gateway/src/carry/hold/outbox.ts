@@ -82,13 +82,12 @@ export class Outbox {
     return this.#firstGiven + this.#given.length - 1;
   }
 
-  /** Takes a message in, which may be a part of what was read at once. One that is kept for good is copied, so that the rest is not kept with it. */
+  /** Takes a message in. The buffer is copied: it may be a small part of a large one, which would be kept with it. */
   push(frames: Buffer, text: (() => string) | undefined): void {
-    const isOpening = this.#isOpening(text);
-    const letter: Letter = { frames: isOpening ? Buffer.from(frames) : frames, isTaken: false, isWaiting: true };
+    const letter: Letter = { frames: Buffer.from(frames), isTaken: false, isWaiting: true };
     this.#waiting.push(letter);
     this.#bytes += cost(letter);
-    if (!isOpening) return;
+    if (!this.#isOpening(text)) return;
     this.#opening.push(letter);
     this.#openingBytes += cost(letter);
   }
@@ -114,6 +113,7 @@ export class Outbox {
 
   /** What waits, for the pod of now, about so many bytes of it. `taken` is to be called when the system has it, or may have a part of it. */
   next(bytesMax = Infinity): { readonly frames: Buffer[]; readonly taken: () => void } {
+    const given = this.#given;
     const letters: Letter[] = [];
     let bytes = 0;
     for (const letter of this.#waiting) {
@@ -122,14 +122,15 @@ export class Outbox {
       letter.isWaiting = false;
       letter.isTaken = false;
       letters.push(letter);
-      this.#given.push(letter);
+      given.push(letter);
     }
     this.#waiting = this.#waiting.slice(letters.length);
     this.#sinceAnswer += letters.length;
     return {
       frames: letters.map(({ frames }) => frames),
       taken: () => {
-        for (const letter of letters) letter.isTaken = true;
+        // By now another pod may have them.
+        if (given === this.#given) for (const letter of letters) letter.isTaken = true;
       },
     };
   }
