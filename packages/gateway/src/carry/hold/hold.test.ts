@@ -169,30 +169,32 @@ describe('a held client', () => {
     expect(a.got.map((text) => text.trim())).toEqual(['keep', 'keep 2', 'keep 3']);
   });
 
-  it('is led to another pod where the one that it has talks and takes nothing', async () => {
-    const b = await startPod('b');
-    const deaf = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-    leftovers.push(() => deaf.close());
-    await once(deaf, 'listening');
-    deaf.on('connection', (socket) => {
-      socket.on('error', () => undefined);
-      socket.pause();
-      const ticking = setInterval(() => socket.send('tick'), 10);
-      socket.on('close', () => clearInterval(ticking));
-    });
-    const { url } = await startGateway(
-      [(deaf.address() as AddressInfo).port, b.port],
-      { bufferBytes: 1e8 },
-      { sendMs: 100 },
-    );
-    const { client, heard } = await open(url);
-    const filling = setInterval(() => client.send('keep'.padEnd(100_000)), 1);
-    leftovers.push(() => clearInterval(filling));
-    await expect.poll(() => b.got.length, { timeout: 10_000 }).toBeGreaterThan(0);
-    clearInterval(filling);
-    client.send('there?');
-    await expect.poll(() => heard.items.includes('b:there?'), { timeout: 10_000 }).toBe(true);
-  }, 30_000);
+  it.each([
+    ['the system of which takes nothing', { bufferBytes: 1e8 }, 400, 90_000],
+    ['which confirms nothing', { bufferBytes: 20_000 }, 20, 1_000],
+  ])(
+    'is led to another pod from one that talks, but %s',
+    async (_what, hold, count, bytes) => {
+      const b = await startPod('b');
+      const deaf = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+      leftovers.push(() => deaf.close());
+      await once(deaf, 'listening');
+      deaf.on('connection', (socket) => {
+        socket.on('error', () => undefined);
+        socket.pause();
+        const ticking = setInterval(() => socket.send('tick'), 10);
+        socket.on('close', () => clearInterval(ticking));
+      });
+      const { url } = await startGateway([(deaf.address() as AddressInfo).port, b.port], hold, { sendMs: 100 });
+      const { client, heard, closed } = await open(url);
+      for (let n = 0; n < count; n++) client.send('keep'.padEnd(bytes));
+      await expect.poll(() => b.requests.length, { timeout: 10_000 }).toBe(1);
+      client.send('there?');
+      await expect.poll(() => heard.items.includes('b:there?'), { timeout: 10_000 }).toBe(true);
+      expect(closed.items).toEqual([]);
+    },
+    30_000,
+  );
 
   it('waits while there is no pod, and what it says meanwhile comes in order', async () => {
     const port = await freePort();

@@ -69,6 +69,7 @@ class Hold implements Carriage {
   #podBeat: Beat | undefined;
   #proofTimer: unknown;
   #dismissTimer: unknown;
+  #roomTimer: unknown;
   #deadline: unknown;
   #isClosing = false;
   #isOver = false;
@@ -172,8 +173,15 @@ class Hold implements Carriage {
     this.#give();
     if (!this.#outbox.isFull) return;
     if (!this.#pod || this.#outbox.isOpeningFull) return this.#close(CLOSE.later, errors.HOLD_FULL, 'gateway');
-    // A pod that does not keep up: the client has to wait for it.
+    // A pod that does not keep up: the client has to wait for it, but not for one that takes nothing any more.
     this.#exchange.socket.pause();
+    this.#waitForRoom();
+  }
+
+  #waitForRoom(): void {
+    const { clock, route } = this.#exchange;
+    clock.clearTimeout(this.#roomTimer);
+    this.#roomTimer = clock.setTimeout(() => this.#pod?.open.socket.destroy(), route.sendMs);
   }
 
   #fromClient(frames: Buffer, text: (() => string) | undefined): void {
@@ -221,7 +229,9 @@ class Hold implements Carriage {
 
   /** Reads on when there is room again. */
   #ease(): void {
-    if (!this.#outbox.isFull) this.#exchange.socket.resume();
+    if (this.#outbox.isFull) return;
+    this.#exchange.clock.clearTimeout(this.#roomTimer);
+    this.#exchange.socket.resume();
   }
 
   #clientCloses(code: number, frame: Buffer): void {
@@ -317,6 +327,7 @@ class Hold implements Carriage {
     // What it was never given it cannot have read.
     if (opcode !== OPCODE.pong || !Number.isInteger(number) || number > this.#outbox.lastGiven) return;
     this.#outbox.confirmed(number);
+    if (this.#outbox.isFull) this.#waitForRoom();
     this.#ease();
   }
 
@@ -359,6 +370,7 @@ class Hold implements Carriage {
     this.#toPodStuck.stop();
     clock.clearTimeout(this.#proofTimer);
     clock.clearTimeout(this.#dismissTimer);
+    clock.clearTimeout(this.#roomTimer);
     this.#proofTimer = undefined;
   }
 
