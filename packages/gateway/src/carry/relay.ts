@@ -80,7 +80,7 @@ class Relay implements Carriage {
   #opened(exchange: Exchange, open: Opened): void {
     answerOpened(exchange, open);
     this.#idle = new IdleTimer(this.#clock, exchange.route.readMs, () => this.#close(1001, errors.IDLE, 'gateway'));
-    this.#join(exchange.receive, open.wire, open.pick);
+    this.#join(exchange.receive, open);
     if (exchange.head.length > 0) this.#passToPod(exchange.head);
     if (open.head.length > 0) this.#passToClient(open.head);
     this.#client.resume();
@@ -89,13 +89,12 @@ class Relay implements Carriage {
     if (this.#isLeaving) this.#close(CLOSE.restart, errors.MOVED_ON, 'gateway');
   }
 
-  #join(receive: Exchange['receive'], wire: Wire<Socket>, pick: Pick): void {
+  #join(fromClient: Wire['receive'], { socket: pod, receive: fromPod, pick }: Opened): void {
     const client = this.#client;
-    const pod = wire.socket;
     this.#pod = pod;
-    receive((chunk) => this.#passToPod(chunk));
+    fromClient((chunk) => this.#passToPod(chunk));
     client.on('drain', () => this.#drained(this.#toClientStuck, pod));
-    wire.receive((chunk) => this.#passToClient(chunk));
+    fromPod((chunk) => this.#passToClient(chunk));
     pod.on('drain', () => this.#drained(this.#toPodStuck, client));
     pod.on('end', () => this.#podEnded());
     pod.once('close', () => this.#podClosed(pick));

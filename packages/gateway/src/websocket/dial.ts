@@ -15,10 +15,10 @@ import { dialWire, type Wire } from './wire.js';
 export interface Opened {
   readonly kind: 'opened';
   readonly pick: Pick;
-  /** Where its bytes come from. */
-  readonly wire: Wire<Socket>;
-  /** The same connection. Paused; what came behind the answer is in `head`. */
+  /** Paused; what came behind the answer is in `head`. */
   readonly socket: Socket;
+  /** Who gets what the pod says; `socket` emits no `data`. */
+  readonly receive: Wire['receive'];
   readonly head: Buffer;
   readonly agreed: Agreed;
   readonly answer: SwitchHeaders;
@@ -96,6 +96,8 @@ function dialPod(exchange: Exchange, pick: Pick, options: DialOptions): Promise<
     const reader = new PodAnswerReader(limits.headerBytes);
     let isSettled = false;
     const settle = (dialled: Dialled): void => {
+      // The answer of a pod may still break when the next pod is dialled.
+      if (isSettled) return;
       isSettled = true;
       clock.clearTimeout(timer);
       callOff.end = undefined;
@@ -132,14 +134,14 @@ function dialPod(exchange: Exchange, pick: Pick, options: DialOptions): Promise<
         if (typeof agreed === 'string') return broken(agreed);
         socket.pause();
         pick.established();
-        settle({ kind: 'opened', pick, wire, socket, head: answer.rest, agreed, answer: answer.head });
+        settle({ kind: 'opened', pick, ...wire, head: answer.rest, agreed, answer: answer.head });
       } else if (answer.kind === 'other') {
         socket.off('close', ended);
         readOtherAnswer(wire, answer.bytes, limits.headerBytes, {
           response: (response) => {
             // A 101 that switches nothing, or another HTTP.
             if ((response.statusCode ?? 0) < 200 || response.httpVersionMajor !== 1) return broken();
-            response.on('error', () => undefined);
+            response.on('error', ignore);
             if (!PASSING.has(response.statusCode as number)) pick.established();
             return settle({ kind: 'answered', pick, response });
           },

@@ -11,8 +11,8 @@ export const CONTROL_BYTES_MAX = 125;
 export type HeaderVerdict = 'whole' | 'partial' | 'invalid';
 
 /**
- * The header of one frame, read in place: it says what {@link FrameHeader.read} last found. It remembers nothing of a connection, so one
- * serves all of them, and is in the processor's cache when it is asked.
+ * The header of one frame, read in place: it says what {@link FrameHeader.read} last found. It remembers nothing of a connection, so
+ * a reader that calls nobody while it walks shares one among all of its connections, and finds it in the processor's cache.
  */
 export class FrameHeader {
   first = 0;

@@ -24,8 +24,8 @@ const HEADER = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)$/;
 const END = '\r\n\r\n';
 
 /**
- * Reads a pod's 101. It is the one answer that every WebSocket needs, and the parser of Node costs ten times as much; for any other it is left to
- * that. Answers that only inform (100, 103) are passed over.
+ * Reads a pod's 101, which every WebSocket needs; any other answer is left to Node's own parser, with which a new connection would cost half as much
+ * again. Answers that only inform (100, 103) are passed over.
  */
 export class PodAnswerReader {
   readonly #headerBytesMax: number;

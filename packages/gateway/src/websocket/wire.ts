@@ -8,13 +8,16 @@ const READ_BUFFER = Buffer.allocUnsafeSlow(65_536);
 type Take = (chunk: Buffer) => void;
 
 /**
- * A connection whose bytes are handed over as they are read. Through a stream every read costs a buffer of 64 KiB from the system, which is cut to
- * its size afterwards, and three calls more: a fifth of what a relay does for a small message besides the system's own calls.
+ * A connection whose bytes are handed over as they are read. Through a stream every read costs a buffer of 64 KiB, which is cut to its size
+ * afterwards: a quarter of a relay's own time for a small message (ARCHITECTURE.md, "Both ends of a WebSocket are read without a stream").
  */
 export interface Wire<S extends Duplex = Duplex> {
-  /** All else: writing, pausing, and how it ends. It emits no `data`. */
+  /** All else: writing, pausing, and how it ends. */
   readonly socket: S;
-  /** Who gets what comes from now on. The bytes are theirs to keep. */
+  /**
+   * Who gets what comes from now on, instead of who got it before. The bytes are theirs to keep. What came before there was anybody is kept up to
+   * 64 KiB; with more the socket is paused.
+   */
   readonly receive: (take: Take) => void;
 }
 
@@ -34,12 +37,13 @@ export function takeWire(socket: Duplex): Wire {
   const held = socket as unknown as { _handle?: Handle | null };
   const handle = held._handle;
   const isPlain = Object.getPrototypeOf(socket) === Socket.prototype;
+  const reader = new Reader();
   if (!isPlain || typeof handle?.readStop !== 'function' || socket.readableLength > 0) {
-    return { socket, receive: (take) => void socket.on('data', take) };
+    socket.on('data', (chunk: Buffer) => reader.read(chunk));
+    return reader.of(socket);
   }
   handle.readStop();
   handle.reading = false;
-  const reader = new Reader();
   const fresh = new Socket({ handle, allowHalfOpen: true, manualStart: true, onread: reader.onread } as object);
   fresh.on('error', ignore);
   held._handle = null;
@@ -55,7 +59,7 @@ interface Handle {
 }
 
 class Reader {
-  #socket: Socket | undefined;
+  #socket: Duplex | undefined;
   #take: Take | undefined;
   /** What came before there was somebody to take it. */
   #early: Buffer[] = [];
@@ -66,23 +70,24 @@ class Reader {
     callback: (count: number, buffer: Uint8Array): boolean => {
       const chunk = Buffer.allocUnsafe(count);
       chunk.set(count === buffer.length ? buffer : buffer.subarray(0, count));
-      if (this.#take) this.#take(chunk);
-      else this.#keep(chunk);
+      this.read(chunk);
       // Whoever wants no more says so by pausing the socket.
       return true;
     },
   };
 
-  of<S extends Socket>(socket: S): Wire<S> {
+  of<S extends Duplex>(socket: S): Wire<S> {
     this.#socket = socket;
     return { socket, receive: (take) => this.#receive(take) };
   }
 
-  /** Within a bound, as long as it reads on it also sees that the other side has gone. */
-  #keep(chunk: Buffer): void {
+  read(chunk: Buffer): void {
+    if (this.#take) return this.#take(chunk);
+    // Within a bound, for as long as it reads on it also sees that the other side has gone.
     this.#early.push(chunk);
     this.#earlyBytes += chunk.length;
     if (this.#earlyBytes >= READ_BUFFER.length) this.#socket?.pause();
+    return undefined;
   }
 
   #receive(take: Take): void {

@@ -15,6 +15,7 @@ import type { SoftCarrier } from '../soft/soft.js';
 import { Upstream } from '../soft/upstream.js';
 import { Beat } from './beat.js';
 import { ClientMessages } from './client-messages.js';
+import { Delivery } from './delivery.js';
 import { codesOf, holdHeaders, maskedText, noticeOf } from './telling.js';
 import { Outbox, type Parting } from './outbox.js';
 
@@ -22,9 +23,6 @@ import { Outbox, type Parting } from './outbox.js';
 const PROOF_MS = 1_000;
 /** Pods in a row that did not: what takes each connection and drops it is not to be fed with it for ever. */
 const PODS_IN_VAIN_MAX = 10;
-/** About so many bytes are given to a pod at once: what reads take from it at once. */
-const GIVE_BYTES = 65_536;
-const NOTHING = Buffer.alloc(0);
 /** When to come back for whom there was no pod. */
 const RETRY_MS = 1_000;
 
@@ -52,15 +50,13 @@ class Hold implements Carriage {
   readonly #outbox: Outbox;
   readonly #seeker: Seeker;
   readonly #toClientStuck: SendTimer;
-  readonly #toPodStuck: SendTimer;
+  readonly #delivery: Delivery;
   /** What was agreed with the client; undefined until it has its 101. */
   #protocol: string | undefined;
   #pod: Upstream | undefined;
   /** Another pod, which waits until the one of now has ended in order. */
   #next: Opened | undefined;
   readonly #all = new Set<Upstream>();
-  /** The pod for which the system has not taken yet what was given. */
-  #busy: Upstream | undefined;
   /** We have asked the pod of now to close. */
   #hasDismissed = false;
   #attempt = 1;
@@ -69,7 +65,6 @@ class Hold implements Carriage {
   #podBeat: Beat | undefined;
   #proofTimer: unknown;
   #dismissTimer: unknown;
-  #roomTimer: unknown;
   #deadline: unknown;
   #isClosing = false;
   #isOver = false;
@@ -86,7 +81,7 @@ class Hold implements Carriage {
       {
         message: (frames, text) => this.#fromClient(frames, text),
         ping: (payload) => this.#control(OPCODE.pong, payload),
-        pong: () => undefined,
+        pong: ignore,
         close: (code, frame) => this.#clientCloses(code, frame),
       },
       Math.min(limits.messageBytes, route.hold.bufferBytes),
@@ -98,7 +93,7 @@ class Hold implements Carriage {
       gaveUp: () => this.#close(CLOSE.later, errors.POD_NONE, 'gateway', ` retry=${RETRY_MS}`),
     });
     this.#toClientStuck = new SendTimer(clock, route.sendMs, () => this.#destroy('client', errors.SLOW_WRITE));
-    this.#toPodStuck = new SendTimer(clock, route.sendMs, () => this.#pod?.open.socket.destroy());
+    this.#delivery = new Delivery(this.#outbox, clock, route.sendMs);
     socket.once('close', this.#clientClosed);
     void this.#begin();
   }
@@ -170,18 +165,12 @@ class Hold implements Carriage {
     const { fault } = this.#messages;
     if (fault === 'too large') return this.#close(CLOSE.tooLarge, errors.TOO_LARGE, 'client');
     if (fault !== undefined) return this.#close(1002, errors.UPGRADE, 'client');
-    this.#give();
+    this.#delivery.give();
     if (!this.#outbox.isFull) return;
     if (!this.#pod || this.#outbox.isOpeningFull) return this.#close(CLOSE.later, errors.HOLD_FULL, 'gateway');
     // A pod that does not keep up: the client has to wait for it, but not for one that takes nothing any more.
     this.#exchange.socket.pause();
-    this.#waitForRoom();
-  }
-
-  #waitForRoom(): void {
-    const { clock, route } = this.#exchange;
-    clock.clearTimeout(this.#roomTimer);
-    this.#roomTimer = clock.setTimeout(() => this.#pod?.open.socket.destroy(), route.sendMs);
+    this.#delivery.waitForRoom();
   }
 
   #fromClient(frames: Buffer, text: (() => string) | undefined): void {
@@ -189,58 +178,16 @@ class Hold implements Carriage {
     this.#outbox.push(frames, text);
   }
 
-  /**
-   * Gives the pod what waits, and behind it a ping: its pong says that it has read all before. No more while the system has not taken what was
-   * written before: of that nobody will know whether a pod that is killed had it.
-   */
-  #give(): void {
-    const pod = this.#pod;
-    if (!pod || pod === this.#busy || this.#hasDismissed || this.#outbox.waiting === 0) return;
-    const { socket } = pod.open;
-    if (!socket.writable) return;
-    this.#busy = pod;
-    const given = (): void => this.#given(pod);
-    // Written when all before it has been.
-    if (socket.writableLength > 0) return void socket.write(NOTHING, given);
-    this.#write(pod, GIVE_BYTES, given);
-    if (socket.writableLength > 0) this.#toPodStuck.begin(socket);
-  }
-
-  #write(pod: Upstream, bytesMax: number, given: () => void): void {
-    const { socket } = pod.open;
-    const { frames, taken } = this.#outbox.next(bytesMax);
-    frames.push(maskedControl(OPCODE.ping, Buffer.from(`${this.#outbox.lastGiven}`)));
-    // A copy costs less than many small writes, or one of many parts.
-    socket.write(Buffer.concat(frames), (error) => {
-      if (!error) taken();
-      given();
-    });
-    // Neither taken at once nor refused at once: in part, perhaps.
-    if (socket.writableLength > 0) taken();
-  }
-
-  #given(pod: Upstream): void {
-    if (this.#busy !== pod) return;
-    this.#busy = undefined;
-    if (pod !== this.#pod || this.#isClosing) return;
-    this.#toPodStuck.stop();
-    this.#give();
-  }
-
   /** Reads on when there is room again. */
   #ease(): void {
-    if (this.#outbox.isFull) return;
-    this.#exchange.clock.clearTimeout(this.#roomTimer);
-    this.#exchange.socket.resume();
+    if (!this.#outbox.isFull) this.#exchange.socket.resume();
   }
 
   #clientCloses(code: number, frame: Buffer): void {
     this.#exchange.account.endedBy('client', 'closed', code);
     this.#exchange.socket.write(closeFrame(code === 1005 ? CLOSE.normal : code, ''));
-    const pod = this.#pod;
-    // All of it: nobody will come back for the rest.
-    if (pod && !this.#hasDismissed && pod.open.socket.writable) this.#write(pod, Infinity, ignore);
-    pod?.write(frame);
+    this.#delivery.giveAll();
+    this.#pod?.write(frame);
     this.#end();
   }
 
@@ -262,11 +209,11 @@ class Hold implements Carriage {
     const { clock, limits, account } = this.#exchange;
     const upstream = new Upstream(open, limits.closeMs, {
       pass: (bytes) => this.#toClient(bytes, upstream),
-      attached: () => undefined,
-      drain: () => undefined,
+      attached: ignore,
+      drain: ignore,
       close: (code, frame) => this.#podCloses(code, frame, upstream),
       lost: () => this.#podGone('killed', upstream),
-      drained: () => this.#ease(),
+      drained: ignore,
       control: (opcode, payload) => this.#podControl(opcode, payload, upstream),
     });
     upstream.stream.isPlain = true;
@@ -279,12 +226,13 @@ class Hold implements Carriage {
       this.#settle();
     });
     this.#pod = upstream;
+    this.#delivery.begin(upstream);
     this.#hasDismissed = false;
     this.#proofTimer = clock.setTimeout(() => this.#proved(), PROOF_MS);
     const ping = (): void => void upstream.write(maskedControl(OPCODE.ping, Buffer.from(`${this.#outbox.lastGiven}`)));
     this.#podBeat = new Beat(clock, limits, ping, () => open.socket.destroy());
     if (this.#attempt > 1) this.#comeBack(upstream);
-    this.#give();
+    this.#delivery.give();
     upstream.start();
   }
 
@@ -326,8 +274,7 @@ class Hold implements Carriage {
     const number = Number(payload.toString('latin1'));
     // What it was never given it cannot have read.
     if (opcode !== OPCODE.pong || !Number.isInteger(number) || number > this.#outbox.lastGiven) return;
-    this.#outbox.confirmed(number);
-    if (this.#outbox.isFull) this.#waitForRoom();
+    this.#delivery.confirmed(number);
     this.#ease();
   }
 
@@ -367,10 +314,9 @@ class Hold implements Carriage {
     const { clock } = this.#exchange;
     this.#pod = undefined;
     this.#podBeat?.stop();
-    this.#toPodStuck.stop();
+    this.#delivery.stop();
     clock.clearTimeout(this.#proofTimer);
     clock.clearTimeout(this.#dismissTimer);
-    clock.clearTimeout(this.#roomTimer);
     this.#proofTimer = undefined;
   }
 
@@ -393,6 +339,7 @@ class Hold implements Carriage {
     const pod = this.#pod as Upstream;
     this.#next = open;
     this.#hasDismissed = true;
+    this.#delivery.stop();
     pod.write(maskedClose(1001));
     this.#dismissTimer = clock.setTimeout(() => pod.open.socket.destroy(), limits.closeMs);
   }
@@ -457,7 +404,7 @@ class Hold implements Carriage {
     this.#place.moveTo(undefined);
     clock.clearTimeout(this.#deadline);
     this.#toClientStuck.stop();
-    this.#toPodStuck.stop();
+    this.#delivery.stop();
     this.#exchange.over();
   }
 }

@@ -49,8 +49,8 @@ export class Upstream {
 
   /** Begins to read. */
   start(): void {
-    const { wire, socket, head } = this.open;
-    wire.receive((chunk) => this.#read(chunk));
+    const { receive, socket, head } = this.open;
+    receive((chunk) => this.#read(chunk));
     socket.on('drain', () => this.#listener.drained(this));
     if (head.length > 0) this.#read(head);
     socket.resume();
