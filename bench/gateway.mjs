@@ -1,5 +1,5 @@
 // `npm run bench:gateway`: the gateway beside nginx and HAProxy. Each proxy alone on one core, both ends of the load on the other.
-// Options: --runs N (default 5), --only NAME,NAME, --json. Needs nginx and haproxy.
+// Options: --runs N (default 5), --only NAME,NAME, --json. Needs nginx and haproxy. With `--only nginx,bare`: what a proxy in Node does at best.
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -56,11 +56,12 @@ backend b
   server s 127.0.0.1:${to}
 `;
 
-const gateway = (carry) => (port, to) => ({
+const script = (name, ...args) => ({
   command: process.execPath,
-  args: [join(import.meta.dirname, 'servers/gateway.mjs'), carry, String(to)],
+  args: [join(import.meta.dirname, 'servers', name), ...args],
   says: /listening on (\d+)/,
 });
+const gateway = (carry) => (_port, to) => script('gateway.mjs', carry, String(to));
 
 /** How each proxy is started on a port, in front of another. */
 const PROXIES = {
@@ -74,8 +75,11 @@ const PROXIES = {
   },
   relay: gateway('relay'),
   hold: gateway('hold'),
+  bare: (_port, to) => script('bare.mjs', String(to)),
 };
-const names = values.only?.split(',') ?? Object.keys(PROXIES);
+const names = values.only?.split(',') ?? Object.keys(PROXIES).filter((name) => name !== 'bare');
+for (const name of names)
+  if (!PROXIES[name]) throw new Error(`--only ${name}: one of ${Object.keys(PROXIES).join(', ')}`);
 
 async function freePort() {
   const server = createServer().listen(0, '127.0.0.1');
@@ -191,6 +195,7 @@ if (values.json) {
   for (const [name, than] of [
     ['relay', 'nginx'],
     ['relay', 'haproxy'],
+    ['bare', 'nginx'],
     ['hold', 'relay'],
   ]) {
     if (!figures[name] || !figures[than]) continue;

@@ -203,6 +203,34 @@ it('writes who, where, how long, how much and why into its log, and no secret', 
     cause: 'closed',
   });
   log = '';
+  const headers = { Referer: 'https://a.test/page?secret', 'User-Agent': 'a'.repeat(1_000) };
+  (await open(`${url}/`, [], headers)).close();
+  await expect.poll(() => log).toContain('\n');
+  expect(log).not.toContain('secret');
+  expect((JSON.parse(log) as { agent: string }).agent).toBe('a'.repeat(256));
+  log = '';
   await say(port, 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 'HF_REQUEST');
   await expect.poll(() => log).toContain('"cause":"HF_REQUEST"');
+});
+
+it('writes from where a client came like nginx, without the query', async () => {
+  const { port: pod } = await echoPod();
+  let log = '';
+  const { url } = await startGateway(
+    { pods: podsAt(pod), gateway: { ...policy, accessLog: 'nginx' } },
+    { output: (text) => (log += text) },
+  );
+  (await open(url, [], { Referer: 'https://a.test/page?secret' })).close();
+  await expect.poll(() => log).toContain('"https://a.test/page"');
+  expect(log).not.toContain('secret');
+});
+
+it('answers no handshake that comes behind a request which is not answered yet', async () => {
+  const { port: pod } = await httpPod(() => undefined);
+  const { port, gateway } = await startGateway({
+    pods: podsAt(pod),
+    routes: [testRoute({ path: '/ws' }), testRoute({ kind: 'rest' })],
+  });
+  expect(await say(port, `GET /slow HTTP/1.1\r\nHost: a\r\n\r\n${upgrade('/ws')}`)).toBe('');
+  await expect.poll(() => gateway.sockets).toBe(0);
 });

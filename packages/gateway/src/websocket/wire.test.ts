@@ -149,12 +149,18 @@ describe('a connection that is taken over', () => {
     expect([wire.socket === before, wire.socket.destroyed, client.readyState]).toEqual([false, false, 'open']);
   });
 
-  it('stays the stream that it is, where it is not a plain socket', async () => {
+  it('stays the stream that it is, where it is not a plain socket, and is read in the same way', async () => {
     const stream = new PassThrough();
     const wire = takeWire(stream);
     expect(wire.socket).toBe(stream);
-    const heard = heardOf(wire);
-    stream.write('passed');
-    await expect.poll(heard).toBe('passed');
+    stream.write('early');
+    await new Promise((resolve) => setImmediate(resolve));
+    let heard = '';
+    wire.receive((chunk) => (heard += `first: ${String(chunk)}; `));
+    heard += 'head; ';
+    await expect.poll(() => heard).toBe('head; first: early; ');
+    wire.receive((chunk) => (heard += `second: ${String(chunk)}`));
+    stream.write('late');
+    await expect.poll(() => heard).toBe('head; first: early; second: late');
   });
 });
