@@ -16,21 +16,26 @@ const TALK_MS = 400;
 interface Settings {
   readonly global?: readonly string[];
   readonly defaults: readonly string[];
+  readonly mode?: 'http' | 'tcp';
   readonly bind?: string;
   readonly isHalfOpen?: boolean;
   /** More of the line of the server. */
   readonly server?: string;
 }
 
-function cfg(port: number, backendPort: number, { global = [], defaults, bind = '', server = '' }: Settings): string {
+function cfg(
+  port: number,
+  backendPort: number,
+  { global = [], mode = 'http', defaults, bind = '', server = '' }: Settings,
+): string {
   return `
 global
     log stdout format raw local0 info
 ${global.map((line) => `    ${line}\n`).join('')}
 defaults
-    mode http
+    mode ${mode}
     log global
-    option httplog
+    option ${mode}log
     timeout connect 2s
 ${defaults.map((line) => `    ${line}\n`).join('')}
 frontend front
@@ -143,6 +148,28 @@ describe.concurrent('the clocks of HAProxy', () => {
     expect(ended.by).not.toBe('open');
     expectAtClock(ended.afterMs);
     expect(stayed.by).toBe('open');
+  });
+
+  it('timeout client-fin ends what the pod has half closed where bytes are proxied; a WebSocket is ended at once on both sides', async () => {
+    const bound = [...LONG, 'timeout client-fin 2s'];
+    await using bounded = await started({ mode: 'tcp', defaults: bound, isHalfOpen: true });
+    await using unbounded = await started({ mode: 'tcp', defaults: LONG, isHalfOpen: true });
+    await using http = await started({ defaults: bound, isHalfOpen: true });
+    const [ends, stays, atOnce] = await Promise.all([bounded.open(), unbounded.open(), http.open()]);
+    for (const { backend } of [ends, stays, atOnce]) backend.socket.end();
+    const [ended, stayed, ...both] = await Promise.all([
+      ends.backend.endWithin(LOOK_MS),
+      stays.backend.endWithin(LOOK_MS),
+      atOnce.client.endWithin(LOOK_MS),
+      atOnce.backend.endWithin(LOOK_MS),
+    ]);
+    expect(ended.by).not.toBe('open');
+    expectAtClock(ended.afterMs);
+    expect(stayed.by).toBe('open');
+    for (const { by, afterMs } of both) {
+      expect(by).toBe('fin');
+      expect(afterMs).toBeLessThan(CLOCK_MS - 500);
+    }
   });
 
   it('timeout connect answers 503 when a pod does not take the connection', async () => {

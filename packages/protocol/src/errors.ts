@@ -116,7 +116,11 @@ export const UNREACHABLE = environment(
   'No connection could be made within maxAttempts.',
   'Check URL and network, or raise maxAttempts.',
 );
-export const OPTION = caller('HF_OPTION', 'An option has an impossible value.', 'Correct it.');
+export const OPTION = caller(
+  'HF_OPTION',
+  'An option or an argument cannot be used.',
+  'Give what the message asks for; of a command, --help lists what there is.',
+);
 
 // The server's own.
 export const TOPIC = caller(
@@ -191,7 +195,7 @@ export const STORE_URL = caller(
   'The store is not known.',
   'Use memory:, lmdb:PATH or redis://HOST (rediss: for TLS, redis+cluster:, redis+sentinel:).',
 );
-export const LISTEN = environment(
+export const LISTEN = caller(
   'HF_LISTEN',
   'The address cannot be listened on.',
   'Give another port or host, or end the program that has it.',

@@ -115,6 +115,6 @@ export const errorPage = (kind: ErrorKind): string =>
     `# ${kind.code}`,
     kind.what,
     `What to do: ${kind.fix}`,
-    `It is ${{ caller: 'yours: the program that uses holdfast has to change something', peer: "the peer's: trying again by itself does not help", environment: 'nobody’s: trying again can help, and holdfast does' }[kind.side]}.`,
+    `It is ${{ caller: 'yours: the program that uses holdfast has to change something', peer: "the peer's: trying again by itself does not help", environment: 'that of what is around: trying again can help, and what runs already does so by itself' }[kind.side]}.`,
     kind.closeCode === undefined ? undefined : `It closes the transport with ${closesWith(kind)}.`,
   );

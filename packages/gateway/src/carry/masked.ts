@@ -1,4 +1,4 @@
-import { OPCODE } from '../websocket/frame-header.js';
+import { NO_CODE, OPCODE } from '../websocket/frame-header.js';
 
 /** A control frame as a client sends it. The mask is zero: there is nothing in it that somebody else has chosen. */
 export function maskedControl(opcode: number, payload: Buffer): Buffer {
@@ -9,7 +9,9 @@ export function maskedControl(opcode: number, payload: Buffer): Buffer {
   return frame;
 }
 
+/** For 1005 one without a code. */
 export function maskedClose(code: number): Buffer {
+  if (code === NO_CODE) return maskedControl(OPCODE.close, Buffer.alloc(0));
   const payload = Buffer.alloc(2);
   payload.writeUInt16BE(code);
   return maskedControl(OPCODE.close, payload);

@@ -97,8 +97,12 @@ export function writeHeader(into: Buffer, at: number, first: number, payloadByte
   return into.writeUInt32BE(payloadBytes % 0x1_0000_0000, at + 6);
 }
 
-/** A close frame as a server sends it. The reason is cut to what a control frame holds, at a character. */
-export function closeFrame(code: number, reason: string): Buffer {
+/** Stands for a close frame without a code (RFC 6455, section 7.1.5). */
+export const NO_CODE = 1005;
+
+/** A close frame as a server sends it; for 1005 one without a code. The reason is cut to what a control frame holds, at a character. */
+export function closeFrame(code: number, reason = ''): Buffer {
+  if (code === NO_CODE) return Buffer.from([0x80 | OPCODE.close, 0]);
   let text = Buffer.from(reason);
   if (text.length > CONTROL_BYTES_MAX - 2) {
     let end = CONTROL_BYTES_MAX - 2;
@@ -114,7 +118,7 @@ export function closeFrame(code: number, reason: string): Buffer {
 
 /** The code in the payload of a close frame at `at`; 1005 when there is none. `mask` is where the masking key is, if it is masked. */
 export function closeCodeAt(bytes: Buffer, at: number, payloadBytes: number, mask?: number): number {
-  if (payloadBytes < 2) return 1005;
+  if (payloadBytes < 2) return NO_CODE;
   const code = bytes.readUInt16BE(at);
   return mask === undefined ? code : code ^ bytes.readUInt16BE(mask);
 }

@@ -26,7 +26,7 @@ export const haproxy: Hop = {
       resetBy: NOTHING,
       clientSees: '503 on the handshake',
       raise: '`timeout connect 5s`',
-      known: ['documentation'],
+      known: ['measured', 'documentation'],
       setBy: 'connect',
     },
     {
@@ -35,9 +35,10 @@ export const haproxy: Hop = {
       kind: 'backpressure',
       defaultMs: undefined,
       resetBy: 'the other half being closed',
-      clientSees: 'nothing: the client has gone, and its half-closed connection stays',
+      clientSees:
+        'nothing: it has had its end already. A WebSocket is ended at once on both sides; this is for bytes (mode tcp)',
       raise: '`timeout client-fin 30s`',
-      known: ['documentation'],
+      known: ['measured', 'documentation'],
     },
     {
       name: 'hardStop',
@@ -47,7 +48,7 @@ export const haproxy: Hop = {
       resetBy: NOTHING,
       clientSees: '1006, for all connections of the old process in the same instant',
       raise: '`hard-stop-after` in global',
-      known: ['documentation'],
+      known: ['measured', 'documentation'],
       covers: 'drain',
       setBy: 'drain',
     },

@@ -25,6 +25,7 @@ export const nginx: Hop = {
     },
     {
       ...CONNECT,
+      known: ['measured', 'documentation'],
       raise: '`proxy_connect_timeout`',
       setBy: 'connect',
     },

@@ -243,6 +243,18 @@ describe('a held client', () => {
     expect(b.requests).toHaveLength(0);
   });
 
+  it('and its pod hear of no code where the other gives none', async () => {
+    const pod = await startPod('a');
+    const { url } = await startGateway([pod.port]);
+    const first = await open(url);
+    const codes = Array.from(pod.server.clients, (socket) => once(socket, 'close').then(([code]) => code as number));
+    first.client.close();
+    expect([await first.closed.waitFor(1), await Promise.all(codes)]).toEqual([['1005'], [1005]]);
+    const second = await open(url);
+    for (const socket of pod.server.clients) socket.close();
+    expect(await second.closed.waitFor(1)).toEqual(['1005']);
+  });
+
   it('gets another code, or does not, as the route says', async () => {
     const [a, b] = [await startPod('a'), await startPod('b')];
     const { url } = await startGateway([a.port, b.port], { heldCodes: '1011, 4000' });

@@ -185,7 +185,7 @@ class Hold implements Carriage {
 
   #clientCloses(code: number, frame: Buffer): void {
     this.#exchange.account.endedBy('client', 'closed', code);
-    this.#exchange.socket.write(closeFrame(code === 1005 ? CLOSE.normal : code, ''));
+    this.#exchange.socket.write(closeFrame(code));
     this.#delivery.giveAll();
     this.#pod?.write(frame);
     this.#end();
@@ -280,7 +280,7 @@ class Hold implements Carriage {
 
   #podCloses(code: number, frame: Buffer, from: Upstream): void {
     if (from !== this.#pod) return from.end();
-    from.write(maskedClose(code === 1005 ? CLOSE.normal : code));
+    from.write(maskedClose(code));
     from.end();
     if (this.#hasDismissed) return this.#podGone('answered', from);
     if (this.#codes.has(code)) return this.#podGone('closed', from);

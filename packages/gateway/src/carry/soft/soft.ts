@@ -209,7 +209,7 @@ class Soft implements Carriage {
   #clientCloses(code: number): void {
     this.#exchange.account.endedBy('client', 'closed', code);
     // The pod has it, and need not be waited for.
-    this.#exchange.socket.write(closeFrame(code === 1005 ? CLOSE.normal : code, ''));
+    this.#exchange.socket.write(closeFrame(code));
     this.#finish();
     this.#exchange.socket.end();
     for (const upstream of this.#all) upstream.end();
@@ -265,7 +265,7 @@ class Soft implements Carriage {
 
   #podCloses(code: number, frame: Buffer, from: Upstream): void {
     const mayMove = this.#mayMove && (this.#awaiting === 'none' ? MOVING : MOVING_UNANSWERED).has(code);
-    from.write(maskedClose(code === 1005 ? CLOSE.normal : code));
+    from.write(maskedClose(code));
     from.end();
     if (from !== this.#pod || mayMove || this.#awaiting === 'closing') return this.#podLost(from, code);
     const { socket, account } = this.#exchange;
