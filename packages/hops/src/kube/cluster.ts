@@ -67,6 +67,8 @@ export class Cluster {
   readonly services: readonly Manifest[];
   /** Workloads behind those Services, and those that say by their name what they are. */
   readonly workloads: readonly Manifest[];
+  /** Workloads of which nothing says so. */
+  readonly otherWorkloads: readonly Manifest[];
   readonly #servicesByName: ReadonlyMap<string, Manifest>;
   readonly #reached: ReadonlySet<string>;
   readonly #byKind = new Map<string, Manifest[]>();
@@ -86,7 +88,10 @@ export class Cluster {
     this.#servicesByName = new Map(this.ofKind('Service').map((one) => [`${one.namespace}/${one.name}`, one]));
     this.#reached = this.#findReached();
     this.services = this.ofKind('Service').filter(({ namespace, name }) => this.isReached(namespace, name));
-    this.workloads = this.#findWorkloads();
+    const workloads = manifests.filter(({ kind }) => WORKLOADS.has(kind));
+    const carries = this.#findCarriers();
+    this.workloads = workloads.filter(carries);
+    this.otherWorkloads = workloads.filter((workload) => !carries(workload));
   }
 
   ofKind(kind: string): readonly Manifest[] {
@@ -163,18 +168,16 @@ export class Cluster {
     return name !== undefined || keys.some((key) => key.startsWith(NGINX_PREFIX)) ? 'ingress-nginx' : 'other';
   }
 
-  #findWorkloads(): Manifest[] {
+  /** Tells whether WebSockets reach a workload. */
+  #findCarriers(): (workload: Manifest) => boolean {
     const selectorOf = ({ object }: Manifest): Readonly<Record<string, unknown>> =>
       recordAt(object, ['spec', 'selector']);
     const selecting = this.services.filter((service) => Object.keys(selectorOf(service)).length > 0);
     const selectors = new Selectors(selecting, selectorOf);
-    return this.manifests.filter(
-      ({ kind, name, namespace, object }) =>
-        WORKLOADS.has(kind) &&
-        (this.#hints.services.includes(name) ||
-          WEBSOCKET_NAME.test(name) ||
-          selectors.find(namespace, recordAt(object, ['spec', 'template', 'metadata', 'labels'])) !== undefined),
-    );
+    return ({ name, namespace, object }) =>
+      this.#hints.services.includes(name) ||
+      WEBSOCKET_NAME.test(name) ||
+      selectors.find(namespace, recordAt(object, ['spec', 'template', 'metadata', 'labels'])) !== undefined;
   }
 
   #findReached(): ReadonlySet<string> {

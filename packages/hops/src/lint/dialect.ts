@@ -19,6 +19,8 @@ export interface Reading<Unit> {
   readonly problems: readonly ReadProblem[];
   /** Texts beyond those given, such as includes; for ignore comments in them. */
   readonly sources?: readonly Source[];
+  /** What no rule has looked at though it may matter, and how to have it judged: a sentence each, without an end. */
+  readonly unjudged?: readonly string[];
 }
 
 /** What stands in the way of reading: LINT002 for `unreadable`, and for what was asked for and is `missing`; LINT003 for `syntax`. */
@@ -39,6 +41,7 @@ export interface Linted {
   readonly found: readonly Found[];
   readonly problems: readonly ReadProblem[];
   readonly sources: readonly Source[];
+  readonly unjudged: readonly string[];
 }
 
 export interface Found {
@@ -52,13 +55,13 @@ export function linter<Unit>(dialect: Dialect<Unit>): Linter {
     rules: dialect.rules,
     recognises: (source) => dialect.recognises(source),
     lint(sources, context, isWanted) {
-      const { units, problems, sources: more = [] } = dialect.read(sources, context);
+      const { units, problems, sources: more = [], unjudged = [] } = dialect.read(sources, context);
       const rules = dialect.rules.filter(isWanted);
       const found: Found[] = [];
       for (const unit of units) {
         for (const rule of rules) for (const problem of rule.check(unit, context)) found.push({ rule, problem });
       }
-      return { found, problems, sources: [...sources, ...more] };
+      return { found, problems, sources: [...sources, ...more], unjudged };
     },
   };
 }

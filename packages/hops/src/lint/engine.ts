@@ -26,6 +26,8 @@ export interface LintReport {
   readonly ignored: number;
   /** Texts that a dialect recognised, includes and all. */
   readonly files: number;
+  /** What may matter and was not judged, and how it would be: a sentence each, without an end. */
+  readonly unjudged: readonly string[];
 }
 
 export interface Repair {
@@ -43,7 +45,9 @@ export function lint(
   const results = linters.map((each): Linted => {
     const own = sources.filter((source) => each.recognises(source));
     for (const source of own) known.add(source);
-    return own.length === 0 ? { found: [], problems: [], sources: [] } : each.lint(own, context, isWanted);
+    return own.length === 0
+      ? { found: [], problems: [], sources: [], unjudged: [] }
+      : each.lint(own, context, isWanted);
   });
   const read = uniqueByPath([...known, ...results.flatMap((result) => result.sources)]);
   const ids = new Set([...ENGINE_RULES, ...linters.flatMap((each) => each.rules)].map(({ id }) => id));
@@ -65,6 +69,7 @@ export function lint(
     repairs: repairs.filter(({ edits }) => edits.length > 0),
     ignored: unique(found.map(repairOf)).length - repairs.length,
     files: read.length,
+    unjudged: results.flatMap((result) => result.unjudged),
   };
 }
 

@@ -19,7 +19,8 @@ export function textReport(report: LintReport, isColoured = false): string {
       `${paint('bold', `${file}:${line}:${column}`)} ${paint(severity, severity)} ${rule} ${message}\n` +
       `  ${paint('dim', `fix: ${fix}`)}\n  ${paint('dim', `see: ${docs}`)}\n`,
   );
-  return `${lines.join('')}${summary(report)}\n`;
+  const unjudged = report.unjudged.map((text) => `${paint('dim', text)}\n`);
+  return `${lines.join('')}${summary(report)}\n${unjudged.join('')}`;
 }
 
 /** `2 errors, 1 warning in 3 files`. */

@@ -22,6 +22,9 @@ const MARKS =
   /(?:^|[{,])[ \t]*["']?(?:apiVersion|kind|static_resources|dynamic_resources|resources|services)["']?[ \t]*:/m;
 const HEAD_CHARS = 65_536;
 
+/** Of what was not judged so many are named. */
+const NAMES_MAX = 3;
+
 /** A template is text with holes in it, not YAML: its output is what a cluster sees. */
 const TEMPLATE = /\{\{-?\s*(?:\.Values|include|template|if|range|with|define|end)\b/;
 
@@ -31,6 +34,17 @@ function isManifest(source: Source): boolean {
   const head = source.text.slice(0, HEAD_CHARS);
   if (NAMED.test(source.path)) return MARKS.test(head);
   return source.path.startsWith('<') && MARKS.test(head);
+}
+
+/** Where some workload is known to carry WebSockets, the others are taken not to. */
+function unjudgedOf({ workloads, otherWorkloads }: Cluster): string[] {
+  if (workloads.length > 0 || otherWorkloads.length === 0) return [];
+  const names = otherWorkloads.slice(0, NAMES_MAX).map(({ kind, name }) => `${kind} ${name}`);
+  const more = otherWorkloads.length - names.length;
+  const all = more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ');
+  return [
+    `not judged, as nothing says that WebSockets reach them: ${all} (an Ingress with their path does, or a policy that names the Service)`,
+  ];
 }
 
 export const kubernetes: Dialect<KubeUnit> = {
@@ -56,6 +70,7 @@ export const kubernetes: Dialect<KubeUnit> = {
     return {
       units: [{ cluster, envoy: readEnvoy(manifests, { paths, looksLikeWebSocket: isWebSocket }) }],
       problems,
+      unjudged: unjudgedOf(cluster),
     };
   },
   rules: [

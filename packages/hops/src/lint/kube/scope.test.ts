@@ -99,6 +99,16 @@ spec: {selector: {app: app}, ports: [{port: 80}]}
     expect(rulesIn(workload(), ingress('', '/api'))).not.toContain('K8S001');
   });
 
+  it('or by none, as far as the texts tell, and that is said; not where another one is', () => {
+    const unjudged = (...texts: string[]): readonly string[] =>
+      lintAll(Object.fromEntries(texts.map((text, i) => [`${i}.yaml`, text]))).unjudged;
+    expect(unjudged(workload())).toEqual([expect.stringMatching(/^not judged, .*: Deployment app \(.*a policy/)]);
+    const many = ['b', 'c', 'd', 'e'].map((name) => workload().replace('{name: app}', `{name: ${name}}`));
+    expect(unjudged(workload(), ...many)).toEqual([expect.stringContaining('Deployment c and 2 more (')]);
+    expect(unjudged(workload(), ingress('', '/ws'))).toEqual([]);
+    expect(unjudged(workload(), workload().replace('{name: app}', '{name: app-ws}'))).toEqual([]);
+  });
+
   it('and is content with a preStop of any kind', () => {
     for (const hook of ['sleep: {seconds: 5}', 'exec: {command: [sleep, "5"]}', 'httpGet: {path: /drain, port: 80}']) {
       expect(rulesIn(workload(`, lifecycle: {preStop: {${hook}}}`), ingress('', '/ws'))).not.toContain('K8S001');
