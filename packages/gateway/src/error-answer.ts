@@ -54,16 +54,22 @@ function page(status: number, facts: { error: string; message: string; detail?: 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escape = (text: string): string => text.replace(/[&<>"]/g, (character) => ENTITIES[character] as string);
 
-/** Answers on a connection that has no `ServerResponse`, and ends it. */
-export function writeError(socket: Duplex, answer: ErrorAnswer): void {
-  if (socket.destroyed || socket.writableEnded) return;
+/** Answers on a connection that has no `ServerResponse`, and ends it. Returns how many bytes of the body it wrote. */
+export function writeError(socket: Duplex, answer: ErrorAnswer): number {
+  if (socket.destroyed || socket.writableEnded) return 0;
   const lines = [`HTTP/1.1 ${answer.status} ${STATUS_CODES[answer.status] ?? ''}`, 'Connection: close'];
   for (let i = 0; i < answer.headers.length; i += 2) lines.push(`${answer.headers[i]}: ${answer.headers[i + 1]}`);
   socket.end(`${lines.join('\r\n')}\r\n\r\n${answer.body}`);
+  return Buffer.byteLength(answer.body);
 }
 
-export function sendError(response: ServerResponse, answer: ErrorAnswer): void {
-  if (response.headersSent) return void response.destroy();
+/** The same for a request; in the middle of another answer it ends the connection. */
+export function sendError(response: ServerResponse, answer: ErrorAnswer): number {
+  if (response.headersSent) {
+    response.destroy();
+    return 0;
+  }
   response.writeHead(answer.status, [...answer.headers]);
   response.end(answer.body);
+  return response.req.method === 'HEAD' ? 0 : Buffer.byteLength(answer.body);
 }

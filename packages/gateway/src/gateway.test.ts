@@ -213,6 +213,32 @@ it('writes who, where, how long, how much and why into its log, and no secret', 
   await expect.poll(() => log).toContain('"cause":"HF_REQUEST"');
 });
 
+it('counts in its log the bytes of answers that are no WebSocket, its own and those of pods', async () => {
+  const { port: pod } = await httpPod(
+    (_request, response) => void response.writeHead(403, { 'Content-Length': 7 }).end('not you'),
+  );
+  let log = '';
+  const { port, gateway } = await startGateway(
+    {
+      pods: podsAt(pod),
+      gateway: { ...policy, accessLog: 'json' },
+      routes: [testRoute({ path: '/ws' }), testRoute({ path: '/held', carry: 'hold' }), testRoute({ kind: 'rest' })],
+    },
+    { output: (text) => (log += text) },
+  );
+  const counted = async (request: string): Promise<string> => {
+    log = '';
+    const [head = '', body = ''] = (await say(port, request)).split('\r\n\r\n');
+    await expect.poll(() => log).toContain('\n');
+    expect((JSON.parse(log) as { bytesOut: number }).bytesOut).toBe(Buffer.byteLength(body));
+    return `${head.split(' ')[1]} ${/not you|HF_\w+/.exec(body)?.[0]}`;
+  };
+  const requests = [upgrade('/ws'), upgrade('/held'), 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'];
+  for (const request of requests) expect(await counted(request)).toBe('403 not you');
+  gateway.pods.remove(`127.0.0.1:${pod}`);
+  for (const request of requests) expect(await counted(request)).toBe('503 HF_POD_NONE');
+});
+
 it('writes from where a client came like nginx, without the query', async () => {
   const { port: pod } = await echoPod();
   let log = '';

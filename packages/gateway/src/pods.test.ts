@@ -35,6 +35,16 @@ const statesOf = (pods: Pods): string =>
     .join(', ');
 
 describe('Pods', () => {
+  it('has pods of the policy that are to be checked wait for it from the beginning, and then gives them their full share', () => {
+    const { pods } = podsOf({ ...base, pods: at(1), health: { ...base.health, check: 'http' } });
+    const told: string[] = [];
+    pods.pool.watch(({ from, to }) => told.push(`${from} ${to}`));
+    pods.start();
+    expect([statesOf(pods), told]).toEqual(['1 checking', []]);
+    pods.pool.checked('127.0.0.1:1', 'up');
+    expect(told).toEqual(['checking ready']);
+  });
+
   it('has those of the policy at once, and those of a new policy after a reload', () => {
     const { pods } = podsOf({ ...base, pods: at(1, 2) });
     expect(statesOf(pods)).toBe('1 ready, 2 ready');

@@ -32,6 +32,7 @@ export class Pods {
     this.#clock = clock;
     this.#random = random;
     this.#troubled = troubled;
+    if (isChecked(environment)) this.pool.awaitChecks();
     this.#takeStatic();
   }
 
@@ -106,19 +107,11 @@ export class Pods {
   }
 
   #check(): void {
-    const {
-      check = 'http',
-      checkPath = '/',
-      intervalMs,
-      timeoutMs,
-      rise = 2,
-      fall = 3,
-      readyPath,
-    } = this.#environment.health;
+    const { check, checkPath = '/', intervalMs, timeoutMs, rise = 2, fall = 3, readyPath } = this.#environment.health;
     this.#checker?.close();
     this.#checker = undefined;
-    if (check === 'off') return this.pool.endChecks();
-    const probe = check === 'http' ? httpProbe(readyPath) : webSocketProbe(checkPath);
+    if (!isChecked(this.#environment)) return this.pool.endChecks();
+    const probe = check === 'websocket' ? webSocketProbe(checkPath) : httpProbe(readyPath);
     this.#checker = new Checker(this.pool, probe, { intervalMs, timeoutMs, rise, fall }, this.#clock, this.#random);
   }
 
@@ -126,6 +119,8 @@ export class Pods {
     this.pool.found([...this.#found.filter((pod) => !this.#removed.has(idOf(pod))), ...this.#added.values()]);
   }
 }
+
+const isChecked = ({ health }: Environment): boolean => health.check !== 'off';
 
 /** All that decides where pods come from. */
 const sourceOf = ({ gateway, pods }: Environment): string => JSON.stringify([gateway.discovery, pods]);

@@ -160,9 +160,10 @@ export class Upgrades {
   /** Answers, reads on until the client has closed, and does not wait for it for ever. */
   #refuse(visit: Visit, { socket, receive }: Wire, settings: Settings, why: Refusal): void {
     const { clock } = this.#context;
-    visit.account.status ??= why.status;
-    visit.account.endedBy('gateway', why.error.code);
-    writeError(socket, errorAnswer(why, visit.id, settings.environment.gateway.errorBodies));
+    const { account } = visit;
+    account.status ??= why.status;
+    account.endedBy('gateway', why.error.code);
+    account.toClient.bytes += writeError(socket, errorAnswer(why, visit.id, settings.environment.gateway.errorBodies));
     const timer = clock.setTimeout(() => socket.destroy(), settings.limits.closeMs);
     socket.once('close', () => clock.clearTimeout(timer));
     receive(ignore);

@@ -19,7 +19,10 @@ export async function runGateway(options: GatewayCommandOptions, output: Output)
   const gateway = new Gateway(environment, {
     output: (text) => void process.stdout.write(text),
     events: {
-      podChanged: ({ pod, from, to }) => log.info('pod', `${pod.id} is ${to}, was ${from}`, { id: pod.id, from, to }),
+      podChanged: ({ pod, from, to }) => {
+        const before = from === 'gone' ? 'and new' : `was ${from}`;
+        log.info('pod', `${pod.id} is ${to}, ${before}`, { id: pod.id, from, to });
+      },
       problem: (what, error) => log.error(what, `${what} cannot be used; the one before stays in use`, error),
     },
   });

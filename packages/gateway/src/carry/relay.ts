@@ -219,7 +219,8 @@ class Relay implements Carriage {
     const { toPod, toClient } = this.#account;
     toPod.bytes = this.#toPodBytes;
     toPod.messages = this.#fromClient.messages;
-    toClient.bytes = this.#toClientBytes;
+    // Besides an answer of the gateway's own, or of a pod that refuses.
+    toClient.bytes += this.#toClientBytes;
     toClient.messages = this.#fromPod.messages;
     this.#over();
   }

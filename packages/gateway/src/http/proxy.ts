@@ -91,11 +91,13 @@ export class HttpProxy {
   }
 
   #refuse(request: IncomingMessage, visit: Visit, response: ServerResponse, why: Refusal): void {
-    visit.account.endedBy('gateway', why.error.code);
-    visit.account.status ??= why.status;
+    const { account, id } = visit;
+    account.endedBy('gateway', why.error.code);
+    account.status ??= why.status;
     // What is left of a body would be read as the next request.
     if (!request.complete && !response.headersSent) response.setHeader('Connection', 'close');
-    sendError(response, errorAnswer(why, visit.id, this.#context.settings.environment.gateway.errorBodies));
+    const answer = errorAnswer(why, id, this.#context.settings.environment.gateway.errorBodies);
+    account.toClient.bytes += sendError(response, answer);
   }
 
   #watchRefused(request: IncomingMessage, visit: Visit, response: ServerResponse): void {

@@ -281,6 +281,8 @@ describe('checks', () => {
   it('let a pod take connections only once one has passed, at its full share if it was there from the beginning', () => {
     const pool = poolOf([pod(1), pod(3)], { slowStartMs: 5_000 });
     pool.awaitChecks();
+    // Discovery may look again before the first check has been answered.
+    pool.found([pod(1), pod(3)]);
     pool.checked('127.0.0.1:1', 'up');
     expect(pool.report()[0]?.state).toBe('ready');
     pool.found([pod(1), pod(2), pod(3)]);

@@ -215,7 +215,7 @@ export class Pool {
     const nowMs = this.#clock.now();
     const from = member.state;
     let to = member.judge(nowMs);
-    const isFirst = from === 'checking' && this.#first.delete(member);
+    const isFirst = from === 'checking' && to !== 'checking' && this.#first.delete(member);
     if (this.#hasBegun && !isFirst && POD_STATES[to].takes && !POD_STATES[from].takes) {
       member.warmUp(nowMs);
       to = member.judge(nowMs);

@@ -41,6 +41,7 @@ export function answerOtherwise(exchange: Exchange, { pick, response }: Answered
     pick.closed();
     return void socket.destroy();
   }
+  response.on('data', (chunk: Buffer) => (account.toClient.bytes += chunk.length));
   response.pipe(socket);
   // A body that is cut short is cut short for the client as well; one that never ends is ended.
   let timer = clock.setTimeout(() => socket.destroy(), route.readMs);
