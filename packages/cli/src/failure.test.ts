@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { errors, HoldfastError } from '@holdfast/store';
 import { expect, it } from 'vitest';
 import { oneOf } from '@holdfast/policy';
@@ -9,6 +10,13 @@ it('tells what failed, why, and what to do', () => {
   expect(lines[0]).toBe('holdfast: HF_MODULE: The module to serve cannot be used. (it cannot be imported)');
   expect(lines[1]).toBe('  why: SyntaxError: Unexpected token');
   expect(lines.at(-1)).toBe(`  fix: ${errors.MODULE.fix}`);
+});
+
+it('says in one line what the system refuses', async () => {
+  const cause = await readFile('/nowhere').catch((error: unknown) => error);
+  const text = describeFailure(new HoldfastError(errors.LISTEN, '', { cause }));
+  expect(text.split('\n')[1]).toMatch(/^ {2}why: ENOENT: no such file or directory/);
+  expect(text.split('\n')).toHaveLength(3);
 });
 
 it('shows the stack of an error that is not one of ours', () => {

@@ -14,12 +14,16 @@ export function describeFailure(error: unknown): string {
 
 function causeLines(cause: unknown): string[] {
   if (cause === undefined) return [];
-  const text =
-    cause instanceof Error ? (cause.stack ?? cause.message) : typeof cause === 'string' ? cause : inspect(cause);
-  return text
+  return textOf(cause)
     .split('\n')
     .slice(0, CAUSE_LINES)
     .map((line, i) => (i === 0 ? `  why: ${line}` : `  ${line}`));
+}
+
+function textOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return typeof cause === 'string' ? cause : inspect(cause);
+  // What the system refuses is said in one line; where in Node it was asked helps nobody.
+  return 'syscall' in cause ? cause.message : (cause.stack ?? cause.message);
 }
 
 /** A wrong value on the command line. Where some words only are valid, {@link oneOf} names them, and the nearest is proposed. */

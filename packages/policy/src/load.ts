@@ -86,10 +86,7 @@ export async function loadPolicy(
 ): Promise<Extract<Loaded, { policy: Policy }>> {
   const loaded = await load(path, options);
   if (loaded.policy !== undefined) return loaded;
-  throw new HoldfastError(
-    errors.POLICY,
-    `\n${loaded.problems.map((problem) => `  ${describeProblem(problem)}`).join('\n')}\n`,
-  );
+  throw new HoldfastError(errors.POLICY, loaded.problems.map(describeProblem).join('\n  '));
 }
 
 /** The environment of this name, or the only one there is. Throws HF_OPTION. */

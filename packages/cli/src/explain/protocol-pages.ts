@@ -46,18 +46,21 @@ export const closeTable = (): string =>
     closeCodes().map(({ number, verdict, what }) => [code(number), verdict, what.join(' ')]),
   );
 
+const VERDICT_WORDS: Readonly<Record<Verdict, string>> = {
+  resume: 'attach again at once, with backoff from the first attempt on',
+  later:
+    'attach again after the time that the reason names (`retry=MILLISECONDS`), or a quarter of the longest backoff',
+  anew: 'the session is over, a new one can be opened; the application hears it as `close`',
+  never: 'trying again cannot help; the application hears it as `close`',
+};
+
 export const closeCodesPage = (): string =>
   paragraphs(
     '# Close codes',
     GENERATED,
-    `What a client of holdfast does when a transport closes is its *verdict*:
-
-- **resume**: attach again at once, with backoff from the first attempt on;
-- **later**: attach again after the time that the reason names (\`retry=MILLISECONDS\`), or a quarter of the longest backoff;
-- **anew**: the session is over, a new one can be opened; the application hears it as \`close\`;
-- **never**: trying again cannot help; the application hears it as \`close\`.
-
-A code that is not in the table is a lost network, and is resumed. The codes of an application (\`close(code)\`, 3000 to 4499) travel
+    'What a client of holdfast does when a transport closes is its *verdict*:',
+    list(Object.entries(VERDICT_WORDS).map(([verdict, words]) => `**${verdict}**: ${words}`)),
+    `A code that is not in the table is a lost network, and is resumed. The codes of an application (\`close(code)\`, 3000 to 4499) travel
 in a \`bye\` and are heard by the application at the other end; they never close a transport.`,
     tableOf(
       ['code', 'verdict', 'meaning', 'errors'],
@@ -74,7 +77,7 @@ export const closeCodePage = ({ number, verdict, what, carried }: CloseCode): st
   paragraphs(
     `# Close code ${number}`,
     what.join(' '),
-    `A client of holdfast then does this: **${verdict}**.`,
+    `The verdict of a client of holdfast is **${verdict}**: ${VERDICT_WORDS[verdict]}.`,
     carried.length === 0 ? undefined : list(carried.map((kind) => `${code(kind.code)}: ${kind.what} ${kind.fix}`)),
   );
 
