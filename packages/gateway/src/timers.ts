@@ -27,6 +27,13 @@ export class IdleTimer {
     this.#clock.clearTimeout(this.#timer);
   }
 
+  /** Begins anew: what had to wait for somebody else was not idle. */
+  restart(): void {
+    this.stop();
+    this.touch();
+    this.#arm(this.#idleMs);
+  }
+
   #arm(delayMs: number): void {
     this.#timer = this.#clock.setTimeout(() => {
       const leftMs = this.#lastMs + this.#idleMs - this.#clock.now();
@@ -62,6 +69,10 @@ export class SendTimer {
       if (queuedBytes(socket) === length) this.#stuck();
       else this.begin(socket);
     }, this.#sendMs);
+  }
+
+  get isRunning(): boolean {
+    return this.#timer !== undefined;
   }
 
   /** It has taken all. */

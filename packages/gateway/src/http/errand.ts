@@ -87,7 +87,7 @@ export class Errand {
   // ------------------------------------------------------------------------------------------------------------- sending
 
   #try(): void {
-    const { agent, clock, headers, limits, pick, request, response, route, visit } = this.#options;
+    const { agent, headers, limits, pick, request, response, visit } = this.#options;
     const chosen = pick(this.#tried);
     if (chosen === undefined) return this.#options.refuse(this.#lastWhy ?? noPod());
     this.#pick = chosen;
@@ -112,7 +112,6 @@ export class Errand {
       return this.#options.refuse(refusal(400, errors.REQUEST));
     }
     this.#outgoing = outgoing;
-    this.#idle = new IdleTimer(clock, route.readMs, () => this.#late());
     outgoing.once('socket', (socket: Socket) => this.#connected(outgoing, socket));
     outgoing.on('continue', () => response.writeContinue());
     outgoing.once('response', (incoming) => this.#answered(incoming, chosen));
@@ -124,8 +123,14 @@ export class Errand {
     outgoing.on('drain', () => {
       this.#toPodStuck.stop();
       request.resume();
+      this.#moves();
     });
     outgoing.on('error', (error: NodeJS.ErrnoException) => this.#lost(outgoing, error));
+  }
+
+  /** The idle clock runs again, unless one side still waits for the other: that one's own clock judges it. */
+  #moves(): void {
+    if (!this.#isOver && !this.#toPodStuck.isRunning && !this.#toClientStuck.isRunning) this.#idle?.restart();
   }
 
   /** Nothing has moved for too long: whose turn was it? */
@@ -151,7 +156,7 @@ export class Errand {
     const { clock, route } = this.#options;
     this.#isConnected = !socket.connecting;
     if (this.#isConnected) return this.#sendBody(outgoing);
-    this.#connecting = clock.setTimeout(() => this.#fail('timeout', refusal(504, errors.POD_SLOW)), route.connectMs);
+    this.#connecting = clock.setTimeout(() => this.#unreached(outgoing), route.connectMs);
     socket.once('connect', () => {
       clock.clearTimeout(this.#connecting);
       this.#isConnected = true;
@@ -160,8 +165,9 @@ export class Errand {
   }
 
   #sendBody(outgoing: ClientRequest): void {
-    const { request, visit, limits } = this.#options;
+    const { clock, request, route, visit, limits } = this.#options;
     const { account } = visit;
+    this.#idle = new IdleTimer(clock, route.readMs, () => this.#late());
     if (request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) === 0) {
       return void outgoing.end();
     }
@@ -172,6 +178,7 @@ export class Errand {
       if (account.toPod.bytes > limits.bodyBytes) return this.#tooLarge();
       if (outgoing.write(chunk)) return;
       request.pause();
+      this.#idle?.stop();
       this.#toPodStuck.begin(outgoing);
     });
     request.once('end', () => {
@@ -216,11 +223,13 @@ export class Errand {
       this.#idle?.touch();
       if (response.write(chunk)) return;
       incoming.pause();
+      this.#idle?.stop();
       this.#toClientStuck.begin(response);
     });
     response.on('drain', () => {
       this.#toClientStuck.stop();
       incoming.resume();
+      this.#moves();
     });
     incoming.once('end', () => {
       if (!incoming.complete) return;
@@ -254,12 +263,27 @@ export class Errand {
     const mayRepeat = !this.#hasBegunBody && !isGarbage && (!this.#isConnected || IDEMPOTENT.has(method));
     const why = refusal(502, isGarbage ? errors.POD_ANSWER : errors.POD_UNREACHABLE);
     if (!mayRepeat || this.#tries >= TRIES_MAX) return this.#fail(isGarbage ? 'protocol' : 'connect', why);
-    this.#lastWhy = why;
     // An idle connection that the pod closed just then says nothing about the pod, which may be the only one.
     if (outgoing.reusedSocket) {
       this.#tried.delete(this.#pick?.pod.id ?? '');
       this.#pick?.closed();
     } else this.#pick?.failed('connect');
+    return this.#tryNext(why);
+  }
+
+  /** No connection in time, so nothing of the request has left. */
+  #unreached(outgoing: ClientRequest): void {
+    if (outgoing !== this.#outgoing || this.#isOver) return;
+    const why = refusal(504, errors.POD_SLOW);
+    if (this.#tries >= TRIES_MAX) return this.#fail('timeout', why);
+    this.#pick?.failed('timeout');
+    this.#drop();
+    return this.#tryNext(why);
+  }
+
+  /** `why` is told if there is no other pod. */
+  #tryNext(why: Refusal): void {
+    this.#lastWhy = why;
     this.#stopTimers();
     this.#try();
   }
@@ -298,7 +322,8 @@ export class Errand {
     this.#isOver = true;
     const { visit, response, over } = this.#options;
     if (!response.writableFinished) visit.account.endedBy('client', 'lost');
-    if (this.#incoming?.complete !== true) this.#drop();
+    // A pod that has answered before it had the whole body waits for the rest of it.
+    if (this.#incoming?.complete !== true || this.#outgoing?.writableFinished !== true) this.#drop();
     this.#stopTimers();
     this.#pick?.closed();
     over();

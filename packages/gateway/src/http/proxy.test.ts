@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -166,6 +167,48 @@ describe('a request', () => {
     const empty = await startGateway({ pods: [] });
     const { status, headers } = await ask(empty.port);
     expect([status, headers['retry-after']]).toEqual([503, '2']);
+  });
+
+  it('that the client does not read is the client’s business: its pod has not been slow', async () => {
+    const { port: pod } = await httpPod((_request, response) => response.end(Buffer.alloc(32e6)));
+    const route = testRoute({ readMs: 60, sendMs: 240 });
+    let log = '';
+    const { port } = await startGateway(
+      { pods: podsAt(pod), routes: [route], gateway: { ...testEnvironment().gateway, accessLog: 'json' } },
+      { output: (text) => (log += text) },
+    );
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'));
+    atEnd(() => socket.destroy());
+    socket.on('error', () => undefined).pause();
+    await expect.poll(() => log, { timeout: 5_000 }).toContain('\n');
+    expect(JSON.parse(log)).toMatchObject({ closedBy: 'client', cause: 'HF_SLOW_WRITE' });
+  });
+
+  it('whose body the pod does not read is given up, and not called the client’s slowness', async () => {
+    const { port: pod } = await httpPod(() => undefined);
+    const { limits } = testEnvironment();
+    const { port } = await startGateway({
+      pods: podsAt(pod),
+      routes: [testRoute({ readMs: 60, sendMs: 240 })],
+      limits: { ...limits, bodyBytes: 64e6 },
+    });
+    const head = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 32000000\r\n\r\n';
+    expect(await say(port, `${head}${'x'.repeat(32e6)}`, '}')).toMatch(/^HTTP\/1.1 504 [^]*HF_POD_SLOW/);
+  });
+
+  it('whose pod answers before it has the whole body leaves no connection to the pod', async () => {
+    const { pod, port: at } = await httpPod((_request, response) => response.writeHead(401).end('no'));
+    const { port } = await startGateway({ pods: podsAt(at) });
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nhello'),
+    );
+    let heard = '';
+    socket.on('data', (chunk) => (heard += String(chunk)));
+    await once(socket, 'close');
+    expect(heard).toMatch(/^HTTP\/1.1 401 /);
+    const connections = (): Promise<number> =>
+      new Promise((resolve) => pod.getConnections((_error, count) => resolve(count)));
+    await expect.poll(connections).toBe(0);
   });
 
   it('whose answer is cut short is cut short for the client', async () => {
