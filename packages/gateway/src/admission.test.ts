@@ -35,4 +35,16 @@ describe('admission', () => {
     expect(gone).toEqual([0, 1, 2, 3, 4, 5]);
     expect(admission.waiting).toBe(0);
   });
+
+  it('gives the turn of whoever has gone while it waited to the next', () => {
+    const clock = new VirtualClock();
+    const admission = new Admission({ ...limits, acceptsPerSecond: 1 }, clock);
+    const gone: number[] = [];
+    const acts = [0, 1, 2].map((i) => () => void gone.push(i));
+    for (const act of acts) admission.turn(act);
+    admission.forget(acts[1] as () => void);
+    expect(admission.waiting).toBe(1);
+    clock.advance(1_100);
+    expect(gone).toEqual([0, 2]);
+  });
 });

@@ -91,6 +91,12 @@ export class Admission {
     return undefined;
   }
 
+  /** Somebody who waited for their turn has gone. */
+  forget(go: () => void): void {
+    const at = this.#queue.indexOf(go);
+    if (at >= 0) this.#queue.splice(at, 1);
+  }
+
   /** Forgets who waits. */
   close(): void {
     this.#clock.clearTimeout(this.#timer);

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { endToEnd } from './http/headers.js';
+import { lastForwarded, notedClients, plainAddress } from './trust.js';
 import type { Visit } from './visit.js';
 
 /** Headers by which proxies tell of the client. From somebody who is not trusted they are not passed on. */
@@ -35,12 +36,14 @@ export function podHeaders(request: IncomingMessage, visit: Visit): string[] {
       headers.push(kept[i] as string, kept[i + 1] as string);
     }
   }
-  const proto = given('x-forwarded-proto') ?? scheme;
-  const host = given('x-forwarded-host') ?? authority;
+  // A proxy may write one family of headers alone; a pod that reads the other is not to take that proxy for the client.
+  const noted = isTrusted ? notedClients(request.headers) : [];
+  const proto = given('x-forwarded-proto') ?? lastForwarded(given('forwarded'), 'proto') ?? scheme;
+  const host = given('x-forwarded-host') ?? lastForwarded(given('forwarded'), 'host') ?? authority;
   const port = given('x-forwarded-port') ?? portOf(host, proto);
   headers.push(
     'X-Forwarded-For',
-    appended(given('x-forwarded-for'), peerAddress),
+    [...noted.filter((address) => address !== ''), peerAddress].join(', '),
     'X-Forwarded-Proto',
     proto,
     'X-Forwarded-Host',
@@ -48,7 +51,13 @@ export function podHeaders(request: IncomingMessage, visit: Visit): string[] {
     'X-Forwarded-Port',
     port,
     'Forwarded',
-    appended(given('forwarded'), `for=${node(peerAddress)};host="${authority}";proto=${scheme}`),
+    [
+      given('forwarded') ??
+        noted.map((address) => `for=${node(address)};host="${host.replaceAll('"', '')}";proto=${proto}`),
+      `for=${node(peerAddress)};host="${authority}";proto=${scheme}`,
+    ]
+      .flat()
+      .join(', '),
     'X-Real-IP',
     clientAddress,
     'X-Request-Id',
@@ -57,10 +66,11 @@ export function podHeaders(request: IncomingMessage, visit: Visit): string[] {
   return headers;
 }
 
-const appended = (before: string | undefined, last: string): string =>
-  before === undefined || before === '' ? last : `${before}, ${last}`;
-
-const node = (address: string): string => (isIPv6(address) ? `"[${address}]"` : address);
+function node(noted: string): string {
+  const address = plainAddress(noted);
+  if (address === undefined) return 'unknown';
+  return isIPv6(address) ? `"[${address}]"` : address;
+}
 
 const portOf = (authority: string, proto: string): string =>
   /:(\d+)$/.exec(authority)?.[1] ?? (proto === 'https' || proto === 'wss' ? '443' : '80');

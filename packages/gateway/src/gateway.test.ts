@@ -2,6 +2,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AddressInfo } from 'node:net';
+import { deferred, VirtualClock } from '@holdfast/testing';
+import { WebSocket, WebSocketServer } from 'ws';
 import { afterEach, describe, expect, it } from 'vitest';
 import { testEnvironment, testRoute } from './environment.fixture.js';
 import { ask, atEnd, echoPod, endAll, httpPod, open, podsAt, say, startGateway } from './gateway.fixture.js';
@@ -173,6 +176,65 @@ it('ends connections at the longest age of their route, and those that are silen
   };
   expect(await close('/old')).toEqual([1012, 'HF_MOVED_ON']);
   expect(await close('/idle')).toEqual([1001, 'HF_IDLE']);
+});
+
+describe('a WebSocket whose pod has not answered its handshake yet', () => {
+  /** A pod that answers when it is told to. */
+  async function slowPod() {
+    const asked = deferred<(isWelcome: boolean) => void>();
+    const server = new WebSocketServer({
+      port: 0,
+      host: '127.0.0.1',
+      verifyClient: (_info, done) => asked.resolve(done),
+    });
+    await once(server, 'listening');
+    atEnd(() => {
+      for (const client of server.clients) client.terminate();
+      server.close();
+    });
+    return { asked: asked.promise, port: (server.address() as AddressInfo).port };
+  }
+
+  it.each(['relay', 'soft', 'hold'] as const)('is told when the gateway ends meanwhile: %s', async (carry) => {
+    const slow = await slowPod();
+    const { gateway, url } = await startGateway(
+      {
+        pods: podsAt(slow.port),
+        routes: [testRoute({ carry })],
+        drain: { ...drain, propagationMs: 0 },
+      },
+      { random: () => 0 },
+    );
+    const client = new WebSocket(url);
+    atEnd(() => client.terminate());
+    const answer = await slow.asked;
+    const drained = gateway.drain();
+    await expect.poll(async () => ask(gateway.addresses[0]?.port ?? 0).catch(() => 'refused')).toBe('refused');
+    answer(true);
+    const [code] = (await once(client, 'close')) as [number];
+    expect(code).toBe(1012);
+    await drained;
+  });
+
+  it.each(['relay', 'soft', 'hold'] as const)('leaves a pod that began to drain meanwhile: %s', async (carry) => {
+    const [slow, other] = [await slowPod(), await echoPod()];
+    const clock = new VirtualClock();
+    const environment = { pods: podsAt(slow.port), routes: [testRoute({ carry })] };
+    const { gateway, url } = await startGateway(environment, { clock });
+    const client = new WebSocket(url);
+    atEnd(() => client.terminate());
+    const answer = await slow.asked;
+    gateway.pods.add({ host: '127.0.0.1', port: other.port });
+    gateway.pods.drain(`127.0.0.1:${slow.port}`);
+    clock.advance(1_000);
+    answer(true);
+    const isWithOther = (): boolean => {
+      clock.advance(100);
+      return other.pod.clients.size === 1;
+    };
+    if (carry === 'hold') await expect.poll(isWithOther).toBe(true);
+    else expect(((await once(client, 'close')) as [number])[0]).toBe(1012);
+  });
 });
 
 it('writes who, where, how long, how much and why into its log, and no secret', async () => {

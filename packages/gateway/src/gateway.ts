@@ -168,6 +168,7 @@ export class Gateway {
     this.#settings = settings;
     for (const [route, sticky] of stickies) this.#stickies.set(route, sticky);
     this.#admission.limits = environment.limits;
+    this.#pace.perSecond = environment.drain.movesPerSecond;
     this.#log = this.#newLog();
     this.#pods.reload(environment);
   }
@@ -183,15 +184,14 @@ export class Gateway {
     const deadlineMs = this.#clock.now() + drain.deadlineMs;
     await this.#wait(drain.propagationMs);
     for (const listener of this.#listeners) listener.stop();
-    this.#pace.add(
-      Array.from(
-        this.#upgrades.underway,
-        ({ carriage }) =>
-          () =>
-            carriage.leave('gateway'),
-      ),
-    );
-    while (this.#upgrades.count + this.#http.count > 0 && this.#clock.now() < deadlineMs) await this.#wait(POLL_MS);
+    const asked = new Set<Underway>();
+    while (this.#upgrades.count + this.#http.count > 0 && this.#clock.now() < deadlineMs) {
+      // Those too whose turn to be let in comes only now.
+      const unasked = Array.from(this.#upgrades.underway).filter((one) => !asked.has(one));
+      for (const one of unasked) asked.add(one);
+      this.#pace.add(unasked.map((one) => () => one.carriage.leave('gateway')));
+      await this.#wait(POLL_MS);
+    }
     await this.close();
   }
 

@@ -11,6 +11,18 @@ it('does what it is given at its rate, in random places of each step, and in ord
   expect(doneMs).toEqual([50, 50, 50, 50, 50, 150, 150, 150, 150, 150, 250, 250]);
 });
 
+it.each([2, 14, 15, 24])('keeps %i a second, which is no whole number in each step', (perSecond) => {
+  const clock = new VirtualClock();
+  const pace = new Pace(perSecond, clock, () => 0);
+  let done = 0;
+  pace.add(Array.from({ length: 1_000 }, () => () => void done++));
+  clock.advance(9_999);
+  expect(Math.abs(done - 10 * perSecond)).toBeLessThanOrEqual(1);
+  pace.perSecond = 100;
+  clock.advance(1_000);
+  expect(Math.abs(done - 10 * perSecond - 100)).toBeLessThanOrEqual(10);
+});
+
 it('begins again for what comes later, and forgets what waits when it is stopped', () => {
   const clock = new VirtualClock();
   const pace = new Pace(10, clock, () => 0);

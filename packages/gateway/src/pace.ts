@@ -3,6 +3,11 @@ import type { Clock } from './clock.js';
 /** Steps in which a rate is kept. */
 const STEP_MS = 100;
 
+/** Ten tenths are less than one. */
+const ROUNDING = 1e-9;
+
+const perStepOf = (perSecond: number): number => (perSecond * STEP_MS) / 1_000;
+
 /** Does something to each of many, so many a second and in random places of each step, so that they do not all come back at once. */
 export class Pace {
   readonly #clock: Clock;
@@ -10,13 +15,20 @@ export class Pace {
   readonly #waiting: (() => void)[] = [];
   readonly #timers = new Set<unknown>();
   #perStep: number;
+  /** Acts that may be done, the broken part of one too. */
+  #credit = 0;
   #step: unknown;
   #idle: (() => void) | undefined;
 
   constructor(perSecond: number, clock: Clock, random: () => number) {
-    this.#perStep = Math.max(1, Math.round((perSecond * STEP_MS) / 1_000));
+    this.#perStep = perStepOf(perSecond);
     this.#clock = clock;
     this.#random = random;
+  }
+
+  /** What waits already follows a new rate too. */
+  set perSecond(perSecond: number) {
+    this.#perStep = perStepOf(perSecond);
   }
 
   add(acts: Iterable<() => void>): void {
@@ -40,7 +52,10 @@ export class Pace {
   }
 
   #next(): void {
-    for (const act of this.#waiting.splice(0, this.#perStep)) {
+    this.#credit += this.#perStep;
+    const due = Math.floor(this.#credit + ROUNDING);
+    this.#credit -= due;
+    for (const act of this.#waiting.splice(0, due)) {
       const timer = this.#clock.setTimeout(() => {
         this.#timers.delete(timer);
         act();
@@ -49,9 +64,9 @@ export class Pace {
     }
     this.#step = this.#clock.setTimeout(() => {
       this.#step = undefined;
-      if (this.#waiting.length > 0) this.#next();
-      else if (this.#timers.size === 0) this.#idle?.();
-      else this.#next();
+      if (this.#waiting.length > 0 || this.#timers.size > 0) return this.#next();
+      this.#credit = 0;
+      return this.#idle?.();
     }, STEP_MS);
   }
 }

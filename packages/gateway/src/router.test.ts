@@ -11,6 +11,8 @@ const routes = [
   testRoute({ path: '/ws', hosts: ['chat.test'] }),
   testRoute({ path: '/wild', hosts: ['*.wild.test'] }),
   testRoute({ path: '/any', hosts: ['*'] }),
+  testRoute({ path: '/wild', match: 'exact', hosts: ['*.wild.test'] }),
+  testRoute({ path: '/', hosts: ['a.wild.test'] }),
 ];
 
 describe('a route is found', () => {
@@ -25,7 +27,9 @@ describe('a route is found', () => {
     ['other.test', '/api/x', 4],
     ['chat.test', '/ws', 5],
     ['chat.test', '/x', 0],
-    ['a.wild.test', '/wild', 6],
+    ['b.wild.test', '/wild/x', 6],
+    ['b.wild.test', '/wild', 8],
+    ['a.wild.test', '/wild', 9],
     ['wild.test', '/wild', 0],
     ['a.b.wild.test', '/wild', 0],
     ['other.test', '/any', 7],

@@ -1,32 +1,40 @@
 import type { Route } from '@holdfast/policy';
 
-/** Finds the route of a request: named hosts before any host, exact paths before prefixes, longer prefixes before shorter ones. */
+/**
+ * Finds the route of a request: one for this very host before one for a wildcard before one for any host; then exact paths before prefixes,
+ * longer prefixes before shorter ones.
+ */
 export class Router {
-  /** Most specific first. */
+  /** Most specific path first. */
   readonly #routes: readonly Route[];
 
   constructor(routes: readonly Route[]) {
-    this.#routes = [...routes].sort((a, b) => rank(b) - rank(a) || b.path.length - a.path.length);
+    const isExact = ({ match }: Route): number => Number(match === 'exact');
+    this.#routes = [...routes].sort((a, b) => isExact(b) - isExact(a) || b.path.length - a.path.length);
   }
 
   /** `host` in lower case and without a port, `path` without its query. A route of the other kind is found where there is none of this. */
   find(host: string, path: string, kind: Route['kind']): Route | undefined {
-    const found = this.#routes.find((route) => matchesHost(route, host) && matchesPath(route, path));
-    if (found === undefined || found.kind === kind) return found;
-    const isTwin = (route: Route): boolean => route.kind === kind && isAlike(route, found) && matchesHost(route, host);
-    return this.#routes.find(isTwin) ?? found;
+    for (const matchesHost of HOSTS) {
+      const found = this.#routes.find((route) => matchesHost(route, host) && matchesPath(route, path));
+      if (found === undefined) continue;
+      // One for WebSockets and one for plain requests may be equally specific.
+      const isTwin = (route: Route): boolean =>
+        route.kind === kind && isAlike(route, found) && matchesHost(route, host);
+      return found.kind === kind ? found : (this.#routes.find(isTwin) ?? found);
+    }
+    return undefined;
   }
 }
 
-/** Two routes that are equally specific: one for WebSockets and one for plain requests, as a rule. */
-const isAlike = (a: Route, b: Route): boolean => a.path === b.path && rank(a) === rank(b);
+const isAlike = (a: Route, b: Route): boolean => a.path === b.path && a.match === b.match;
 
-const rank = ({ match, hosts }: Route): number => (isAnywhere(hosts) ? 0 : 2) + (match === 'exact' ? 1 : 0);
-
-const isAnywhere = (hosts: Route['hosts']): boolean => hosts.length === 0 || hosts.includes('*');
-
-const matchesHost = ({ hosts }: Route, host: string): boolean =>
-  isAnywhere(hosts) || hosts.some((name) => name === host || (name.startsWith('*.') && isBelow(host, name.slice(1))));
+/** Ways to be meant by a route, most specific first. */
+const HOSTS: readonly ((route: Route, host: string) => boolean)[] = [
+  ({ hosts }, host) => hosts.includes(host),
+  ({ hosts }, host) => hosts.some((name) => name.startsWith('*.') && isBelow(host, name.slice(1))),
+  ({ hosts }) => hosts.length === 0 || hosts.includes('*'),
+];
 
 /** As a certificate's wildcard: one label. */
 const isBelow = (host: string, suffix: string): boolean =>

@@ -52,8 +52,19 @@ export function notedClients(headers: { readonly [name: string]: string | string
   if (forwardedFor !== undefined) return listOf(forwardedFor).slice(-NOTED_MAX);
   return listOf(textOf(headers['forwarded']))
     .slice(-NOTED_MAX)
-    .map((element) => /(?:^|;)\s*for\s*=\s*(?:"([^"]*)"|([^;\s]*))/i.exec(element))
-    .map((found) => found?.[1] ?? found?.[2] ?? '');
+    .map((element) => pairOf(element, 'for') ?? '');
+}
+
+/** What the proxy nearest to us says of a request in `Forwarded`: its element is the last one. */
+export const lastForwarded = (forwarded: string | undefined, name: 'host' | 'proto'): string | undefined =>
+  pairOf(listOf(forwarded).at(-1) ?? '', name);
+
+function pairOf(element: string, name: string): string | undefined {
+  for (const pair of element.split(';')) {
+    const [, key, quoted, bare] = /^\s*(\w+)\s*=\s*(?:"([^"]*)"|(\S*))\s*$/.exec(pair) ?? [];
+    if (key?.toLowerCase() === name) return quoted ?? bare;
+  }
+  return undefined;
 }
 
 /** Longer chains are made up. */

@@ -82,14 +82,17 @@ export class Upgrades {
       place: this.#countedPlace(place, visit, route),
       settings,
     };
-    const { leave } = arrival.place;
-    // A client that has gone while it waited is not worth a pod's attention.
-    socket.once('close', leave);
-    const busy = admission.turn(() => {
-      if (socket.destroyed) return;
-      socket.off('close', leave);
+    // A client that has gone while it waited is not worth a pod's attention, nor the turn of another.
+    const gone = (): void => {
+      admission.forget(go);
+      arrival.place.leave();
+    };
+    const go = (): void => {
+      socket.off('close', gone);
       this.#carry(arrival);
-    });
+    };
+    socket.once('close', gone);
+    const busy = admission.turn(go);
     if (busy) this.#refuse(visit, wire, settings, busy);
   }
 

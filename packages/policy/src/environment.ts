@@ -134,6 +134,15 @@ const ORDERED = [
 ] as const;
 
 function judgeTimes(reading: Reading, environment: Environment): void {
+  for (const [key, ms] of [
+    ['interval', environment.health.intervalMs],
+    ['timeout', environment.health.timeoutMs],
+  ] as const) {
+    if (ms > 0) continue;
+    reading.problem(reading.at('health', key), `health.${key}`, 'nobody answers in no time', {
+      expected: 'more than 0s',
+    });
+  }
   for (const [section, less, lessKey, more, moreKey] of ORDERED) {
     const values = environment[section] as unknown as Readonly<Record<string, number>>;
     const [lessMs = 0, moreMs = 0] = [values[less], values[more]];

@@ -1,7 +1,7 @@
-import { isBranch, isLeaf, isList, valueIn, type Node } from './document.js';
+import { type Branch, isBranch, isLeaf, isList, valueIn, type Node } from './document.js';
 import type { Discovery, GatewayListener, GatewayPolicy, Service } from './policy.js';
 import type { Reading } from './reading.js';
-import { addressOf } from './service.js';
+import { addressOf, portNamed } from './service.js';
 
 /** What is written short as the address alone, or as a mapping with an `address`. */
 const addressIn = (reading: Reading, node: Node, key: string): { host: string; port: number } =>
@@ -11,6 +11,7 @@ export function gatewayOf(reading: Reading, service: Service): GatewayPolicy {
   const listen = reading.items('gateway', 'listen').map((node) => listenerOf(reading, node));
   const admin = reading.node('gateway', 'admin');
   const tokenFile = valueIn(admin, 'tokenFile');
+  listenOnce(reading);
   return {
     listen: listen.length > 0 ? listen : [{ host: '0.0.0.0', port: 8_080, certificates: [], proxyProtocol: false }],
     ...(admin && {
@@ -21,6 +22,19 @@ export function gatewayOf(reading: Reading, service: Service): GatewayPolicy {
     accessLog: oneOf(reading, 'accessLog', ['json', 'nginx', 'off']),
     errorBodies: oneOf(reading, 'errorBodies', ['json', 'html']),
   };
+}
+
+/** The second to listen on an address would find it taken. */
+function listenOnce(reading: Reading): void {
+  const nodes = [...reading.items('gateway', 'listen'), ...reading.items('gateway', 'admin')];
+  const seen = new Set<string>();
+  for (const node of nodes) {
+    const address = String(isLeaf(node) ? node.value : valueIn(node, 'address'));
+    if (seen.has(address) && !address.endsWith(':0')) {
+      reading.problem(node.at, 'gateway', `${address} is listened on already`, { expected: 'another port' });
+    }
+    seen.add(address);
+  }
 }
 
 /** A word of the schema's, the first where none is given. */
@@ -82,7 +96,13 @@ function discoveryOf(reading: Reading, service: Service): Discovery {
     from: 'dns',
     name: String(valueIn(node, 'dns')),
     record: valueIn(node, 'record') === 'SRV' ? 'SRV' : 'A',
-    ...(port !== undefined && { port: Number(port) }),
+    ...(port !== undefined && { port: podPort(reading, node, String(port), service) }),
     refreshMs: (isLeaf(refresh) ? reading.duration(refresh) : undefined) ?? 5_000,
   };
+}
+
+/** DNS knows no names of ports, but the Service does: its pods listen on what is behind its own. */
+function podPort(reading: Reading, { entries, at }: Branch, port: string, { ports }: Service): number {
+  if (/^\d+$/.test(port)) return Number(port);
+  return portNamed(reading, ports, port, entries.get('port')?.node.at ?? at)?.targetPort ?? 0;
 }

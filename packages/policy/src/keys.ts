@@ -29,6 +29,7 @@ export type Unit =
   | 'percent'
   | 'boolean'
   | 'text'
+  | 'path'
   /** As Kubernetes writes quantities: `4`, `500m`, `4Gi`. */
   | 'quantity'
   | readonly string[];
@@ -190,10 +191,10 @@ export const RESOURCES: Section<Resources> = {
 };
 
 export const HEALTH: Section<Health> = {
-  livePath: { key: 'live', unit: 'text', byDefault: '/healthz', what: 'Path that tells whether the process lives.' },
+  livePath: { key: 'live', unit: 'path', byDefault: '/healthz', what: 'Path that tells whether the process lives.' },
   readyPath: {
     key: 'ready',
-    unit: 'text',
+    unit: 'path',
     byDefault: '/readyz',
     what: 'Path that tells whether new connections are wanted.',
   },
@@ -207,7 +208,7 @@ export const HEALTH: Section<Health> = {
     byDefault: 'http',
     what: 'What the gateway asks a pod: its `ready` path, a WebSocket handshake, or nothing.',
   },
-  checkPath: { key: 'checkPath', unit: 'text', byDefault: '/', what: 'Path of the handshake of a `websocket` check.' },
+  checkPath: { key: 'checkPath', unit: 'path', byDefault: '/', what: 'Path of the handshake of a `websocket` check.' },
   rise: {
     key: 'rise',
     unit: 'positive',
@@ -224,7 +225,7 @@ export const HEALTH: Section<Health> = {
 };
 
 export const COOKIE: Section<Omit<CookiePolicy, 'name'>> = {
-  path: { key: 'path', unit: 'text', byDefault: '/', what: 'Path of the cookie.' },
+  path: { key: 'path', unit: 'path', byDefault: '/', what: 'Path of the cookie.' },
   maxAgeMs: ms('maxAge', undefined, 'How long browsers keep it. Default: until they are closed.'),
   httpOnly: { key: 'httpOnly', unit: 'boolean', byDefault: true, what: 'Whether scripts of the page cannot read it.' },
   secure: { key: 'secure', unit: 'boolean', byDefault: true, what: 'Whether it is sent over TLS only.' },

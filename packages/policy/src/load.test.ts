@@ -60,6 +60,11 @@ describe('a policy', () => {
     expect(environment).toMatchObject({ preset, breaker: { failures, openMs }, connect: { maxAttempts } });
   });
 
+  it('knows the number of a port that discovery has by the name that the service gives it', () => {
+    const text = 'service: {ports: {http: {port: 80, target: 3000}}}, gateway: {discovery: {dns: pods.svc, port: http}}';
+    expect(read(small(text)).gateway.discovery).toMatchObject({ from: 'dns', port: 3000 });
+  });
+
   it('knows where each value came from', () => {
     const text = `name: demo
 base:
@@ -218,6 +223,26 @@ describe('what is wrong', () => {
       'dead before the ping',
       small('keepalive: {ping: 5s, dead: 5s}'),
       /^f:4:28: ping is 5 s and dead is 5 s; expected dead to be more/,
+    ],
+    [
+      'a port of discovery that the service has not',
+      small('service: {ports: {http: 1}}, gateway: {discovery: {dns: pods.svc, port: htp}}'),
+      /^f:4:\d+: .*no port htp \(did you mean http\?\)/,
+    ],
+    [
+      'an address twice',
+      small('gateway: {listen: [127.0.0.1:80], admin: 127.0.0.1:80}'),
+      /127\.0\.0\.1:80 is listened on already/,
+    ],
+    ['a check without time', small('health: {timeout: 0s}'), /^f:4:\d+: .*health\.timeout|nobody answers in no time/],
+    ['a path that is none', small('health: {ready: rea dy}'), /expected a path that begins with \//],
+    ['a pod without a port', small('pods: [127.0.0.1:0]'), /a pod has a port/],
+    ['a header that is none', small('stickiness: {header: x y}'), /"x y" cannot be the name of a header/],
+    ['a domain with more in it', small('stickiness: {cookie: {name: A, domain: "a\\r\\nb"}}'), /cannot be the domain/],
+    [
+      'a cookie whose name promises more',
+      small('stickiness: {cookie: {name: __Host-a, path: /x}}'),
+      /expected secure, path \/ and no domain/,
     ],
     ['a cookie that browsers drop', small('stickiness: {cookie: {name: A, secure: false}}'), /browsers refuse/],
     ['a template word', small('tls: {secret: "{servce}"}'), /\{servce\} means nothing here \(did you mean service\?\)/],

@@ -77,6 +77,7 @@ const SIMPLE: Readonly<Record<Exclude<Extract<Unit, string>, 'duration'>, () => 
   percent: () => count(1, 100),
   boolean,
   text,
+  path: () => textLike(/^\/[!-:<-~]{0,1023}$/, 'a path that begins with /, without spaces and semicolons'),
   quantity: () =>
     z.union(
       [z.number().positive(), textLike(/^\d{1,12}(?:\.\d{1,3})?(?:m|[kMGT]|[KMGT]i)?$/, quantity)],

@@ -68,6 +68,8 @@ export function podsOf(reading: Reading): PodAddress[] {
   const list = reading.node('pods');
   return (isList(list) ? list.items : []).map((item) => {
     const address = addressOf(reading, String(isLeaf(item) ? item.value : valueIn(item, 'address')), item.at, 'pods');
+    if (address.port === 0)
+      reading.problem(item.at, 'pods', 'a pod has a port', { expected: 'a port from 1 to 65535' });
     return { ...address, weight: Number(valueIn(item, 'weight') ?? 1), backup: valueIn(item, 'backup') === true };
   });
 }

@@ -13,6 +13,9 @@ const WORDS: Readonly<Record<string, Stickiness>> = {
 
 const ROUND_ROBIN: Stickiness = { by: 'none', balance: 'round-robin' };
 
+/** Names of headers and cookies (RFC 9110, section 5.6.2). */
+const TOKEN = /^[\w!#$%&'*+.^`|~-]{1,128}$/;
+
 /** What a node says about stickiness; without a node, nothing sticks. */
 export function stickinessOf(reading: Reading, node: Node | undefined, field: string): Stickiness {
   if (node === undefined) {
@@ -35,7 +38,9 @@ export function stickinessOf(reading: Reading, node: Node | undefined, field: st
   if (cookie) return { by: 'cookie', cookie: cookieOf(reading, cookie, field), ...bound };
   if (by === 'session') return { by, ...bound };
   if (by === 'ip') return { by, ...(prefix === 24 && { prefix }), ...bound };
-  return { by: 'header', header: String(valueIn(node, 'header')), ...bound };
+  const header = String(valueIn(node, 'header'));
+  if (!TOKEN.test(header)) reading.problem(node.at, field, `${JSON.stringify(header)} cannot be the name of a header`);
+  return { by: 'header', header, ...bound };
 }
 
 function cookieOf(reading: Reading, node: Node, field: string): CookiePolicy {
@@ -44,8 +49,15 @@ function cookieOf(reading: Reading, node: Node, field: string): CookiePolicy {
     name: isLeaf(named) ? String(named.value) : '',
     ...reading.section(`${field}.cookie`, node, COOKIE),
   };
-  if (!/^[\w!#$%&'*+.^`|~-]{1,128}$/.test(cookie.name)) {
-    reading.problem(node.at, field, `${JSON.stringify(cookie.name)} cannot be the name of a cookie`);
+  const { name, domain, path, secure } = cookie;
+  if (!TOKEN.test(name)) reading.problem(node.at, field, `${JSON.stringify(name)} cannot be the name of a cookie`);
+  if (domain !== undefined && !/^\.?[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(domain)) {
+    reading.problem(node.at, field, `${JSON.stringify(domain)} cannot be the domain of a cookie`);
+  }
+  const isHostOnly = name.startsWith('__Host-');
+  if ((isHostOnly && (domain !== undefined || path !== '/')) || (/^__(?:Host|Secure)-/.test(name) && !secure)) {
+    const expected = isHostOnly ? 'secure, path / and no domain' : 'secure';
+    reading.problem(node.at, field, `browsers refuse a cookie of the name ${name} like this`, { expected });
   }
   // Browsers drop it without a word, and with it the affinity.
   if (cookie.sameSite === 'none' && !cookie.secure) {

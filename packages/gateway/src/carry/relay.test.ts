@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
+import { testEnvironment, testRoute } from '../environment.fixture.js';
 import { atEnd, echoPod, endAll, open, podsAt, say, startGateway } from '../gateway.fixture.js';
 
 afterEach(endAll);
@@ -38,6 +39,21 @@ it('closes the client with 1012 when the pod is lost, even in the middle of a me
   const [code, reason] = (await once(client, 'close')) as [number, Buffer];
   expect([code, String(reason)]).toEqual([1012, 'HF_POD_LOST']);
 });
+
+it.each(['relay', 'soft'] as const)(
+  'is not idle while the client does not take what the pod has said: %s',
+  async (carry) => {
+    const { pod, port } = await echoPod();
+    pod.on('connection', (socket) => socket.send(Buffer.alloc(32e6)));
+    let log = '';
+    const gateway = { ...testEnvironment().gateway, accessLog: 'json' } as const;
+    const routes = [testRoute({ carry, readMs: 60, sendMs: 240 })];
+    const { url } = await startGateway({ pods: podsAt(port), routes, gateway }, { output: (text) => (log += text) });
+    (await open(url)).pause();
+    await expect.poll(() => log, { timeout: 5_000 }).toContain('\n');
+    expect(JSON.parse(log)).toMatchObject({ closedBy: 'client', cause: 'HF_SLOW_WRITE' });
+  },
+);
 
 it('tries the next pod when one is not there', async () => {
   const gone = await echoPod();

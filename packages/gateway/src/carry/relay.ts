@@ -93,7 +93,10 @@ class Relay implements Carriage {
     const client = this.#client;
     this.#pod = pod;
     fromClient((chunk) => this.#passToPod(chunk));
-    client.on('drain', () => this.#drained(this.#toClientStuck, pod));
+    client.on('drain', () => {
+      this.#drained(this.#toClientStuck, pod);
+      if (this.#deadline === undefined) this.#idle?.restart();
+    });
     fromPod((chunk) => this.#passToClient(chunk));
     pod.on('drain', () => this.#drained(this.#toPodStuck, client));
     pod.on('end', () => this.#podEnded());
@@ -138,6 +141,8 @@ class Relay implements Carriage {
     if (frames.broken) return this.#close(1014, errors.POD_ANSWER, 'pod');
     if (canTakeMore) return;
     this.#pod?.pause();
+    // What the pod has to say waits for the client, whose own clock runs: nothing is idle (nginx deletes its read timer here too).
+    this.#idle?.stop();
     this.#toClientStuck.begin(client);
   }
 

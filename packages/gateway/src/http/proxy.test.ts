@@ -78,6 +78,31 @@ describe('a request', () => {
     });
   });
 
+  it.each([
+    [
+      { 'x-forwarded-for': '203.0.113.9, 2001:db8::1', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'shop.test' },
+      'for=203.0.113.9;host="shop.test";proto=https, for="[2001:db8::1]";host="shop.test";proto=https, for=127.0.0.1;',
+      '203.0.113.9, 2001:db8::1, 127.0.0.1',
+    ],
+    [
+      { forwarded: 'for=203.0.113.9;proto=https;host=shop.test' },
+      'for=203.0.113.9;proto=https;host=shop.test, for=127.0.0.1;',
+      '203.0.113.9, 127.0.0.1',
+    ],
+  ])('tells the same in both families of headers where a proxy writes one: %j', async (headers, forwarded, list) => {
+    const { port: pod } = await mirror();
+    const gateway = { ...testEnvironment().gateway, trustedProxies: ['127.0.0.0/8', '2001:db8::/32'] };
+    const { port } = await startGateway({ pods: podsAt(pod), gateway });
+    const told = (JSON.parse((await ask(port, { headers })).body) as Seen).headers;
+    expect(told['forwarded']).toContain(forwarded);
+    expect(told).toMatchObject({
+      'x-forwarded-for': list,
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'shop.test',
+      'x-real-ip': '203.0.113.9',
+    });
+  });
+
   it('streams both ways, with its trailers', async () => {
     const { port: pod } = await httpPod((request, response) => {
       response.writeHead(200, { Trailer: 'X-Sum' });

@@ -33,7 +33,7 @@ export function answerOtherwise(exchange: Exchange, { pick, response }: Answered
   account.status = status;
   account.endedBy('pod', 'refused');
   const lines = [`HTTP/1.1 ${status} ${response.statusMessage || (STATUS_CODES[status] ?? '')}`, 'Connection: close'];
-  const headers = endToEnd(response);
+  const headers = [...endToEnd(response, 'x-request-id'), 'X-Request-Id', exchange.id];
   for (let i = 0; i < headers.length; i += 2) lines.push(`${headers[i]}: ${headers[i + 1]}`);
   socket.write(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
   // Broken in what came with its head, and over before anybody could listen.

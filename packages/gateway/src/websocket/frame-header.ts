@@ -116,6 +116,14 @@ export function closeFrame(code: number, reason = ''): Buffer {
   return frame;
 }
 
+/** Whether a close frame with this code and so much payload may be sent (RFC 6455, sections 5.5.1 and 7.4). */
+export function mayClose(code: number, payloadBytes: number): boolean {
+  if (payloadBytes < 2) return payloadBytes === 0;
+  return (code >= 1000 && code <= 1014 && !UNSENT.has(code)) || (code >= 3000 && code <= 4999);
+}
+
+const UNSENT = new Set([1004, NO_CODE, 1006]);
+
 /** The code in the payload of a close frame at `at`; 1005 when there is none. `mask` is where the masking key is, if it is masked. */
 export function closeCodeAt(bytes: Buffer, at: number, payloadBytes: number, mask?: number): number {
   if (payloadBytes < 2) return NO_CODE;

@@ -63,6 +63,14 @@ it('cuts what a client sends into whole messages, wherever the bytes are cut', (
   fc.assert(property, { seed, numRuns: 100 });
 });
 
+it('takes no close that may not be sent: a pod would break on it, and the client get it back', () => {
+  for (const close of [closeFrame(1006), closeFrame(999), closeFrame(5000), frameOf(0x88, Buffer.from([3]))]) {
+    const { it: messages, heard } = reader();
+    messages.push(masked(close));
+    expect([messages.fault, heard]).toEqual(['not websocket', []]);
+  }
+});
+
 it('tells of a close, and takes nothing behind it', () => {
   const { it: messages, heard } = reader();
   messages.push(Buffer.concat([masked(text('a')), masked(closeFrame(4001, 'x')), masked(text('b'))]));

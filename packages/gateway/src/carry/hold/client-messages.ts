@@ -1,4 +1,4 @@
-import { closeCodeAt, FrameHeader, HEADER_BYTES_MAX, OPCODE } from '../../websocket/frame-header.js';
+import { closeCodeAt, FrameHeader, HEADER_BYTES_MAX, mayClose, OPCODE } from '../../websocket/frame-header.js';
 
 /** What a {@link ClientMessages} finds. Buffers may be parts of a larger one. */
 export interface MessageListener {
@@ -76,7 +76,9 @@ export class ClientMessages {
     if (opcode === OPCODE.pong) return this.#listener.pong();
     if (opcode === OPCODE.ping) return this.#listener.ping(unmasked(frame, headerBytes));
     this.#isOver = true;
-    return this.#listener.close(closeCodeAt(frame, headerBytes, payloadBytes, headerBytes - 4), frame);
+    const code = closeCodeAt(frame, headerBytes, payloadBytes, headerBytes - 4);
+    if (!mayClose(code, payloadBytes)) return void (this.fault = 'not websocket');
+    return this.#listener.close(code, frame);
   }
 
   /** False where a message begins in another, or goes on where none has begun. */

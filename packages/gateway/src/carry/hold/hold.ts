@@ -10,6 +10,7 @@ import { dial, type Dialled, type Opened } from '../../websocket/dial.js';
 import { closeFrame, OPCODE, writeHeader } from '../../websocket/frame-header.js';
 import { Crowd, CrowdPlace } from '../crowd.js';
 import { maskedClose, maskedControl } from '../masked.js';
+import { LeaveLater } from '../leave-later.js';
 import { Seeker } from '../seeker.js';
 import type { SoftCarrier } from '../soft/soft.js';
 import { Upstream } from '../soft/upstream.js';
@@ -57,6 +58,7 @@ class Hold implements Carriage {
   /** Another pod, which waits until the one of now has ended in order. */
   #next: Opened | undefined;
   readonly #all = new Set<Upstream>();
+  readonly #leaveLater = new LeaveLater();
   /** We have asked the pod of now to close. */
   #hasDismissed = false;
   #attempt = 1;
@@ -100,7 +102,7 @@ class Hold implements Carriage {
 
   leave(why: Leave): void {
     if (this.#session) return this.#session.leave(why);
-    if (this.#protocol === undefined) return undefined;
+    if (this.#protocol === undefined) return this.#leaveLater.ask(why);
     if (why === 'gateway') return this.#close(CLOSE.restart, errors.MOVED_ON, 'gateway');
     // Without a pod another one is looked for anyway.
     if (this.#pod && !this.#next) this.#seeker.seek(0, this.#pod.open.pick.pod.id);
@@ -137,7 +139,8 @@ class Hold implements Carriage {
     if (agreementOf(open.agreed.protocol).holdfast) {
       client.off('close', this.#clientClosed);
       this.#session = this.#soft.take(this.#exchange, open);
-      return;
+      const why = this.#leaveLater.due(open.pick.pod);
+      return why === undefined ? undefined : this.#session.leave(why);
     }
     this.#protocol = open.agreed.protocol;
     answerOpened(this.#exchange, open);
@@ -152,6 +155,8 @@ class Hold implements Carriage {
     this.#lead(open);
     if (head.length > 0) this.#read(head);
     client.resume();
+    const why = this.#leaveLater.due(open.pick.pod);
+    if (why !== undefined) this.leave(why);
   }
 
   // ------------------------------------------------------------------------------------------------------ from the client

@@ -1,5 +1,5 @@
 import { LIMITS } from '@holdfast/protocol';
-import { closeCodeAt, FrameHeader, OPCODE } from '../../websocket/frame-header.js';
+import { closeCodeAt, FrameHeader, mayClose, OPCODE } from '../../websocket/frame-header.js';
 
 /** What a {@link ClientStream} finds, in the order of the bytes. Buffers are good until the call returns. */
 export interface ClientListener {
@@ -76,7 +76,9 @@ export class ClientStream {
       const end = payload + header.payloadBytes;
       if (verdict === 'partial' || (end > bytes.length && this.#isToBeWhole)) return this.#hold(bytes, handed, at);
       if (header.opcode === OPCODE.close) {
-        this.closeCode = closeCodeAt(bytes, payload, header.payloadBytes, payload - 4);
+        const code = closeCodeAt(bytes, payload, header.payloadBytes, payload - 4);
+        if (!mayClose(code, header.payloadBytes)) return void (this.fault = 'not websocket');
+        this.closeCode = code;
         return this.#hand(bytes, handed, end);
       }
       if (!header.isControl) {

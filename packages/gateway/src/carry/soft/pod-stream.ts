@@ -1,4 +1,11 @@
-import { closeCodeAt, FrameHeader, headerBytesFor, OPCODE, writeHeader } from '../../websocket/frame-header.js';
+import {
+  closeCodeAt,
+  FrameHeader,
+  headerBytesFor,
+  mayClose,
+  OPCODE,
+  writeHeader,
+} from '../../websocket/frame-header.js';
 
 /** What a {@link PodStream} finds, in the order of the bytes. Buffers are good until the call returns. */
 export interface PodListener {
@@ -81,9 +88,14 @@ export class PodStream {
       }
       if (header.isControl) {
         if (header.opcode === OPCODE.close) {
+          const code = closeCodeAt(bytes, payload, header.payloadBytes);
+          if (!mayClose(code, header.payloadBytes)) {
+            this.broken = true;
+            break;
+          }
           this.#pass(bytes, begin, at);
           this.#isOver = true;
-          return this.#listener.close(closeCodeAt(bytes, payload, header.payloadBytes), bytes.subarray(at, end));
+          return this.#listener.close(code, bytes.subarray(at, end));
         }
         if (this.#listener.control) {
           this.#pass(bytes, begin, at);

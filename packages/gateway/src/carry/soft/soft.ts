@@ -8,6 +8,7 @@ import { dial, type Dialled, type Opened } from '../../websocket/dial.js';
 import { closeFrame, OPCODE, writeHeader } from '../../websocket/frame-header.js';
 import { Crowd, CrowdPlace } from '../crowd.js';
 import { maskedClose } from '../masked.js';
+import { LeaveLater } from '../leave-later.js';
 import { Seeker } from '../seeker.js';
 import { ClientStream } from './client-stream.js';
 import { Upstream } from './upstream.js';
@@ -56,6 +57,7 @@ class Soft implements Carriage {
   readonly #toPodStuck: SendTimer;
   /** What was agreed with the client; the same with every pod. */
   #protocol: string | undefined;
+  readonly #leaveLater = new LeaveLater();
   #awaiting: Awaiting = 'first';
   /** The client has said that it knows `again`. */
   #knowsAgain = false;
@@ -102,8 +104,7 @@ class Soft implements Carriage {
   }
 
   leave(why: Leave): void {
-    // One that is still dialling goes to a pod that is better, or is asked again by whoever drains.
-    if (this.#protocol === undefined) return undefined;
+    if (this.#protocol === undefined) return this.#leaveLater.ask(why);
     if (why !== 'pod') return this.#sendAway();
     if (!this.#knowsAgain) return this.#close(CLOSE.restart, errors.MOVED_ON, 'pod');
     return this.#moveWithin(0, 0);
@@ -144,6 +145,8 @@ class Soft implements Carriage {
     this.#place.moveTo(open.pick.pod);
     if (head.length > 0) this.#fromClient(head);
     client.resume();
+    const why = this.#leaveLater.due(open.pick.pod);
+    if (why !== undefined) this.leave(why);
   }
 
   #upstream(open: Opened): Upstream {
@@ -237,6 +240,8 @@ class Soft implements Carriage {
     account.toClient.bytes += bytes.length;
     if (!socket.write(bytes)) {
       from.open.socket.pause();
+      // As in a relay: the pod has something to say.
+      this.#idle?.stop();
       this.#toClientStuck.begin(socket);
     }
     if (this.#next && from.stream.isBetween) this.#switch();
@@ -245,6 +250,7 @@ class Soft implements Carriage {
   #clientDrained(): void {
     this.#toClientStuck.stop();
     this.#pod?.open.socket.resume();
+    if (this.#deadline === undefined) this.#idle?.restart();
   }
 
   /** The pod of now has the session. */

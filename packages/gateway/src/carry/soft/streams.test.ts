@@ -137,7 +137,8 @@ describe('what a pod says', () => {
   });
 
   it('is broken where it is masked, compressed or no WebSocket', () => {
-    for (const bytes of [masked(text('m 1 0\n')), frameOf(0xc1, Buffer.from('x')), Buffer.from('HTTP/1.1 200 OK')]) {
+    const compressed = frameOf(0xc1, Buffer.from('x'));
+    for (const bytes of [masked(text('m 1 0\n')), compressed, closeFrame(1006), Buffer.from('HTTP/1.1 200 OK')]) {
       const heard = podStream();
       heard.stream.push(bytes);
       expect([heard.stream.broken, heard.bytes.length]).toEqual([true, 0]);
@@ -225,6 +226,7 @@ describe('what a client says', () => {
     expect(fault(masked(text('x'.repeat(101))))).toBe('too large');
     expect(fault(masked(text('x'.repeat(60), false)), masked(frameOf(0x80, Buffer.alloc(60))))).toBe('too large');
     expect(fault(text('x'))).toBe('not websocket');
+    expect(fault(masked(closeFrame(1006)))).toBe('not websocket');
     expect(fault(masked(frameOf(0xc1, Buffer.from('x'))))).toBe('not websocket');
   });
 
