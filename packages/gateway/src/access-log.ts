@@ -57,7 +57,7 @@ export function jsonLine(visit: Visit, durationMs: number, time: string): string
 export function nginxLine(visit: Visit, durationMs: number, time: Date): string {
   const { account, id, clientAddress, target } = visit;
   const quoted = (text: string | undefined): string => JSON.stringify(text ?? '-');
-  const line = `${visit.method} ${loggedTarget(target)} HTTP/${visit.httpVersion}`;
+  const line = visit.method === '' ? '' : `${visit.method} ${loggedTarget(target)} HTTP/${visit.httpVersion}`;
   return [
     clientAddress,
     '- -',

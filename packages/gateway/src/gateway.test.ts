@@ -166,6 +166,34 @@ it('takes a new policy without touching what is open', async () => {
   await open(`${url}/new`);
 });
 
+it('takes new limits of requests, and another manner of an address that it keeps, with a new policy', async () => {
+  const { port: pod } = await echoPod();
+  const { port: at } = await startGateway({ pods: [] });
+  const environment = (proxyProtocol: boolean, headerBytes: number, more: typeof policy.listen = []) =>
+    testEnvironment({
+      pods: podsAt(pod),
+      limits: { ...limits, headerBytes },
+      gateway: { ...policy, listen: [{ host: '127.0.0.2', port: at, certificates: [], proxyProtocol }, ...more] },
+    });
+  const { gateway } = await startGateway(environment(false, 1_024));
+  const url = `ws://127.0.0.2:${at}`;
+  const client = await open(url);
+  const long = { 'X-Long': 'x'.repeat(2_000) };
+  await expect(open(url, [], long)).rejects.toThrow('431');
+  await gateway.reload(environment(false, 8_192));
+  await open(url, [], long);
+  await gateway.reload(environment(true, 8_192));
+  await expect(open(url)).rejects.toThrow();
+  // An address that is taken, so nothing of it is taken over.
+  const taken = [{ host: '127.0.0.1', port: at, certificates: [], proxyProtocol: false }];
+  await expect(gateway.reload(environment(false, 8_192, taken))).rejects.toThrow('HF_LISTEN');
+  await expect(open(url)).rejects.toThrow();
+  await gateway.reload(environment(false, 1_024));
+  await open(url);
+  client.send('still here');
+  expect(String((await once(client, 'message'))[0])).toBe('still here');
+});
+
 it('ends connections at the longest age of their route, and those that are silent too long, with a close frame', async () => {
   const { port: pod } = await echoPod();
   const routes = [testRoute({ path: '/old', maxAgeMs: 100 }), testRoute({ path: '/idle', readMs: 100 })];
@@ -273,6 +301,11 @@ it('writes who, where, how long, how much and why into its log, and no secret', 
   log = '';
   await say(port, 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 'HF_REQUEST');
   await expect.poll(() => log).toContain('"cause":"HF_REQUEST"');
+  log = '';
+  const [, body = ''] = (await say(port, 'no request\r\n\r\n')).split('\r\n\r\n');
+  await expect.poll(() => log).toContain('\n');
+  const { requestId } = JSON.parse(body) as { requestId: string };
+  expect(JSON.parse(log)).toMatchObject({ id: requestId, client: '127.0.0.1', status: 400, cause: 'HF_REQUEST' });
 });
 
 it('counts in its log the bytes of answers that are no WebSocket, its own and those of pods', async () => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import type { Environment, GatewayListener, Route } from '@holdfast/policy';
+import type { Environment, Route } from '@holdfast/policy';
 import { errors, HoldfastError } from '@holdfast/protocol';
 import { LineLog } from './access-log.js';
 import { Admin } from './admin.js';
@@ -10,7 +10,7 @@ import { Certificates } from './certificates.js';
 import { systemClock, wait, type Clock } from './clock.js';
 import { settingsOf, type Context, type Settings } from './context.js';
 import { HttpProxy } from './http/proxy.js';
-import { Listener } from './listener.js';
+import { Listener, type ListenerOptions } from './listener.js';
 import { Metrics } from './metrics.js';
 import { Pace } from './pace.js';
 import { Pods } from './pods.js';
@@ -122,11 +122,11 @@ export class Gateway {
 
   /** Checks the pods, then listens: whoever comes first finds out no more than whoever comes later. Throws `HF_LISTEN`, `HF_CERTIFICATE`, `HF_OPTION`. */
   async start(): Promise<void> {
-    const { listen, admin } = this.#settings.environment.gateway;
+    const { admin } = this.#settings.environment.gateway;
     this.#pods.start();
     await this.#judged();
     try {
-      for (const options of listen) this.#listeners.push(await this.#listen(options));
+      await this.#relisten(this.#settings);
       if (admin) this.#admin = await this.#startAdmin(admin);
     } catch (error) {
       await this.close();
@@ -149,28 +149,42 @@ export class Gateway {
   async reload(environment: Environment): Promise<void> {
     const settings = settingsOf(environment);
     const stickies = stickiesOf(environment.routes);
-    const kept: Listener[] = [];
-    const fresh: Listener[] = [];
-    for (const options of environment.gateway.listen) {
-      const same = this.#listeners.find((one) => isSame(one.options, options) && !kept.includes(one));
-      if (same) kept.push(same);
-      else fresh.push(new Listener(options, this.#context, this.#listenerEvents()));
-    }
-    try {
-      for (const listener of fresh) await listener.listen();
-    } catch (error) {
-      await Promise.all(fresh.map(async (listener) => listener.close()));
-      throw error;
-    }
-    for (const listener of this.#listeners) if (!kept.includes(listener)) listener.stop();
-    for (const listener of kept) listener.refreshCertificates((error) => this.#problem('certificate', error));
-    this.#listeners = [...kept, ...fresh];
+    await this.#relisten(settings);
     this.#settings = settings;
     for (const [route, sticky] of stickies) this.#stickies.set(route, sticky);
     this.#admission.limits = environment.limits;
     this.#pace.perSecond = environment.drain.movesPerSecond;
     this.#log = this.#newLog();
     this.#pods.reload(environment);
+  }
+
+  /**
+   * Where an address stays and something else of its listener changes, the one before makes way first, as two cannot have the address; that takes no
+   * longer than two system calls.
+   */
+  async #relisten(settings: Settings): Promise<void> {
+    const before = this.#listeners;
+    const kept = new Set<Listener>();
+    const after = listenersOf(settings).map((options) => {
+      const same = before.find((one) => isSame(one.options, options) && !kept.has(one));
+      if (same) kept.add(same);
+      return same ?? this.#newListener(options);
+    });
+    const fresh = after.filter((one) => !kept.has(one));
+    const leaving = before.filter((one) => !kept.has(one));
+    const inTheWay = leaving.filter((one) => fresh.some(({ options }) => options.port === one.address.port));
+    for (const listener of inTheWay) listener.stop();
+    try {
+      for (const listener of fresh) await listener.listen();
+    } catch (error) {
+      await Promise.all(fresh.map(async (listener) => listener.close()));
+      this.#listeners = before.map((one) => (inTheWay.includes(one) ? this.#newListener(one.options) : one));
+      for (const listener of this.#listeners) if (!before.includes(listener)) await listener.listen();
+      throw error;
+    }
+    for (const listener of leaving) listener.stop();
+    for (const listener of kept) listener.refreshCertificates((error) => this.#problem('certificate', error));
+    this.#listeners = after;
   }
 
   /**
@@ -250,14 +264,13 @@ export class Gateway {
       request: (request, response, expects) => this.#http.handle(request, response, expects),
       upgrade: (request, wire, head) => this.#upgrades.handle(request, wire, head),
       broken: (response, why) => this.#http.reject(response, why),
+      turnedAway: (visit) => this.#finished(visit, undefined),
       refused: (error) => this.#metrics.refused(error),
     };
   }
 
-  async #listen(options: GatewayListener): Promise<Listener> {
-    const listener = new Listener(options, this.#context, this.#listenerEvents());
-    await listener.listen();
-    return listener;
+  #newListener(options: ListenerOptions): Listener {
+    return new Listener(options, this.#context, this.#listenerEvents());
   }
 
   async #startAdmin({ host, port, tokenFile }: NonNullable<Environment['gateway']['admin']>): Promise<Admin> {
@@ -286,7 +299,6 @@ export class Gateway {
   }
 
   #watchCertificates(): void {
-    if (!this.#listeners.some(({ options }) => options.certificates.length > 0)) return;
     this.#certificateTimer = this.#clock.setTimeout(() => {
       for (const listener of this.#listeners)
         listener.refreshCertificates((error) => this.#problem('certificate', error));
@@ -321,7 +333,10 @@ const FIRST_CHECK_POLL_MS = 10;
 /** How often a drain looks whether everybody has gone. */
 const POLL_MS = 50;
 
-const isSame = (a: GatewayListener, b: GatewayListener): boolean => JSON.stringify(a) === JSON.stringify(b);
+const listenersOf = ({ environment, limits: { headerBytes, handshakeMs } }: Settings): ListenerOptions[] =>
+  environment.gateway.listen.map((options) => ({ ...options, headerBytes, handshakeMs }));
+
+const isSame = (a: ListenerOptions, b: ListenerOptions): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** Throws `HF_OPTION`. */
 function readToken(path: string): string {

@@ -11,24 +11,29 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { GatewayListener } from '@holdfast/policy';
 import { errors, HoldfastError } from '@holdfast/protocol';
-import { randomUUID } from 'node:crypto';
 import { Certificates } from './certificates.js';
 import type { Context } from './context.js';
+import type { ExchangeLimits } from './exchange.js';
 import { errorAnswer, writeError } from './error-answer.js';
 import { takeProxyHeader } from './proxy-header.js';
 import { ignore } from './ignore.js';
 import { refusal, type Refusal } from './refusal.js';
 import { plainAddress } from './trust.js';
-import { announceAddress } from './visit.js';
+import { announceAddress, receiveUnread, type Visit } from './visit.js';
 import { wantsWebSocket } from './websocket/handshake.js';
 import { takeWire, type Wire } from './websocket/wire.js';
+
+/** What Node's servers take at their beginning alone: who changes one of these needs another server. */
+export type ListenerOptions = GatewayListener & Pick<ExchangeLimits, 'headerBytes' | 'handshakeMs'>;
 
 export interface ListenerEvents {
   request(request: IncomingMessage, response: ServerResponse, expects: boolean): void;
   upgrade(request: IncomingMessage, wire: Wire, head: Buffer): void;
   /** The body of a request is broken that is not answered yet. */
   broken(response: ServerResponse, why: Refusal): void;
-  /** What came was no request. */
+  /** What came was no request, or more than there may be; this was answered. */
+  turnedAway(visit: Visit): void;
+  /** The same without an answer. */
   refused(error: string): void;
 }
 
@@ -45,7 +50,7 @@ const CLIENT_ERRORS: Readonly<Record<string, Refusal>> = {
 
 /** One address that is listened on. */
 export class Listener {
-  readonly options: GatewayListener;
+  readonly options: ListenerOptions;
   readonly #context: Context;
   readonly #events: ListenerEvents;
   readonly #server: Server | HttpsServer;
@@ -58,20 +63,20 @@ export class Listener {
   readonly #answers = new WeakMap<Duplex, ServerResponse>();
 
   /** Throws `HF_CERTIFICATE`. */
-  constructor(options: GatewayListener, context: Context, events: ListenerEvents) {
+  constructor(options: ListenerOptions, context: Context, events: ListenerEvents) {
     this.options = options;
     this.#context = context;
     this.#events = events;
-    const { limits } = context.settings;
+    const { headerBytes, handshakeMs } = options;
     const serverOptions: ServerOptions = {
       insecureHTTPParser: false,
       requireHostHeader: false,
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.handshakeMs,
+      maxHeaderSize: headerBytes,
+      headersTimeout: handshakeMs,
       // A body may take as long as it moves: the route's own times judge that.
       requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: Math.min(5_000, Math.max(100, limits.handshakeMs / 4)),
+      connectionsCheckingInterval: Math.min(5_000, Math.max(100, handshakeMs / 4)),
       noDelay: true,
     };
     if (options.certificates.length > 0) {
@@ -80,7 +85,7 @@ export class Listener {
       this.#server = createHttpsServer({
         ...serverOptions,
         ALPNProtocols: ['http/1.1'],
-        handshakeTimeout: limits.handshakeMs,
+        handshakeTimeout: handshakeMs,
         SNICallback: (name, done) => done(null, certificates.find(name)),
         ...certificates.first,
       });
@@ -264,8 +269,12 @@ export class Listener {
 
   #turnAway(socket: Duplex, why: Refusal): void {
     const { clock, settings } = this.#context;
-    this.#events.refused(why.error.code);
-    writeError(socket, errorAnswer(why, randomUUID(), settings.environment.gateway.errorBodies));
+    const visit = receiveUnread(socket, clock.now());
+    const { account, id } = visit;
+    account.status = why.status;
+    account.endedBy('gateway', why.error.code);
+    account.toClient.bytes += writeError(socket, errorAnswer(why, id, settings.environment.gateway.errorBodies));
+    this.#events.turnedAway(visit);
     const timer = clock.setTimeout(() => socket.destroy(), settings.limits.closeMs);
     socket.once('close', () => clock.clearTimeout(timer));
     socket.resume();

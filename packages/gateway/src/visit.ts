@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { errors } from '@holdfast/protocol';
 import { Account } from './account.js';
@@ -46,6 +47,29 @@ export const announceAddress = (socket: object, address: string): void => void a
 const TEXT_MAX = 256;
 
 const REQUEST_ID = /^[A-Za-z0-9._:@+/=-]{1,128}$/;
+
+/** Who came, as far as one knows before there is a request: for the log of what was no request, or was refused before it could be one. */
+export function receiveUnread(socket: Duplex, nowMs: number): Visit {
+  const { remoteAddress = '', encrypted } = socket as Socket & Partial<TLSSocket>;
+  const peerAddress = announced.get(socket) ?? plainAddress(remoteAddress) ?? '0.0.0.0';
+  return {
+    id: randomUUID(),
+    method: '',
+    httpVersion: '',
+    agent: undefined,
+    referer: undefined,
+    account: new Account(),
+    peerAddress,
+    clientAddress: peerAddress,
+    isTrusted: false,
+    scheme: encrypted === true ? 'https' : 'http',
+    authority: '',
+    host: '',
+    path: '',
+    target: '',
+    beganMs: nowMs,
+  };
+}
 
 /** Takes a request in. Always gives a visit, so that whatever becomes of it is logged. */
 export function receive(request: IncomingMessage, proxies: TrustedProxies, nowMs: number): Visit {

@@ -61,7 +61,8 @@ describe('a policy', () => {
   });
 
   it('knows the number of a port that discovery has by the name that the service gives it', () => {
-    const text = 'service: {ports: {http: {port: 80, target: 3000}}}, gateway: {discovery: {dns: pods.svc, port: http}}';
+    const text =
+      'service: {ports: {http: {port: 80, target: 3000}}}, gateway: {discovery: {dns: pods.svc, port: http}}';
     expect(read(small(text)).gateway.discovery).toMatchObject({ from: 'dns', port: 3000 });
   });
 

@@ -27,15 +27,17 @@ export async function runGateway(options: GatewayCommandOptions, output: Output)
     },
   });
   if (options.check) return check(gateway, environment, options, output);
+  // From the beginning, or the signal would end it; a reload waits for the start.
+  const started = gateway.start();
+  process.on('SIGHUP', () => void started.then(() => reload(gateway, options, log)).catch(() => undefined));
   try {
-    await gateway.start();
+    await started;
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
     output.error(`${describeFailure(error)}\n`);
     return error.side === 'caller' ? 2 : 1;
   }
   announce(gateway, environment, log);
-  process.on('SIGHUP', () => void reload(gateway, options, log));
   return stopped(gateway, log);
 }
 

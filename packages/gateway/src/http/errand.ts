@@ -208,8 +208,9 @@ export class Errand {
     const headers = [...endToEnd(incoming, 'x-request-id'), ...answerHeaders(pick.pod)];
     const { trailer } = incoming.headers;
     if (trailer !== undefined && this.#mayTrail(incoming)) headers.push('Trailer', trailer);
-    // A final answer to a body that is still on its way: the rest of it would be read as the next request.
-    if (!request.complete || response.getHeader('Connection') === 'close') headers.push('Connection', 'close');
+    // A final answer to a body that is still on its way: the rest of it would be read as the next request. HTTP/1.0 is not kept open.
+    const isLast = !request.complete || request.httpVersionMinor === 0;
+    if (isLast || response.getHeader('Connection') === 'close') headers.push('Connection', 'close');
     response.removeHeader('Connection');
     try {
       response.writeHead(incoming.statusCode as number, incoming.statusMessage ?? '', headers);

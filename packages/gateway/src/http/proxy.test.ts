@@ -236,6 +236,13 @@ describe('a request', () => {
     await expect.poll(connections).toBe(0);
   });
 
+  it('of HTTP/1.0 is told that its connection ends', async () => {
+    const { port: pod } = await mirror();
+    const { port } = await startGateway({ pods: podsAt(pod) });
+    const answer = await say(port, 'GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*\r\nConnection: close\r\n/);
+  });
+
   it('whose answer is cut short is cut short for the client', async () => {
     const { port: pod } = await httpPod((_request, response) => {
       response.writeHead(200, { 'Content-Length': 100 });
