@@ -33,6 +33,7 @@ describe('holdfast gateway', () => {
     ['no pods', [], 'where are the pods'],
     ['a file and flags', ['-f', 'x.yaml', '--to', 'a:1'], 'the policy says both'],
     ['an environment of nothing', ['--to', 'a:1', '--env', 'x'], '--env without -f'],
+    ['a token for no port', ['--to', 'a:1', '--admin-token-file', 'x'], '--admin-token-file without --admin'],
     ['an address without a port', ['--to', 'a'], 'HF_OPTION'],
     ['a port that is none', ['--to', 'a:70000'], 'HF_OPTION'],
     ['a balance that is none', ['--to', 'a:1', '--balance', 'luck'], 'luck'],

@@ -122,12 +122,13 @@ const collected =
 
 /** Judges what only shows when the flags are seen together. */
 function checked(options: GatewayCommandOptions): GatewayCommandOptions {
-  const { file, to, listen, env } = options;
+  const { file, to, listen, env, admin, adminTokenFile } = options;
   const fail = (detail: string): never => {
     throw new HoldfastError(errors.OPTION, detail);
   };
   if (file === undefined && to.length === 0) fail('neither -f nor --to is given: where are the pods?');
   if (file !== undefined && to.length + listen.length > 0) fail('-f with --to or --listen: the policy says both');
   if (file === undefined && env !== undefined) fail('--env without -f');
+  if (adminTokenFile !== undefined && admin === undefined) fail('--admin-token-file without --admin');
   return options;
 }
