@@ -73,6 +73,21 @@ other: *base
     for (let i = 1; i < 9; i++)
       lines.push(`a${i}: &a${i} [${Array.from({ length: 10 }, () => `*a${i - 1}`).join(',')}]`);
     expect(readManifests('bomb.yaml', lines.join('\n')).problems).toHaveLength(1);
+    const wide = `kind: A\na: &a [${'1,'.repeat(1000)}]\nb: [${'*a,'.repeat(900)}]\n`;
+    expect(readManifests('wide.yaml', wide).problems).toEqual([
+      { offset: 0, message: 'its aliases multiply what is written' },
+    ]);
+  });
+
+  it.each([
+    ['in a list', 'kind: A\na: &a [*a, *a]\n', 'an alias stands inside of what it names'],
+    ['in a map', 'kind: A\na: &a { b: { c: *a } }\n', 'an alias stands inside of what it names'],
+    ['in a merge', 'kind: A\na: &a { <<: *a }\n', 'Excessive alias count'],
+    ['in a list of objects', 'kind: List\nitems: &a [{ kind: List, items: *a }]\n', 'an alias stands inside'],
+  ])('refuses an alias of itself %s, and goes on with the next document', (_, text, message) => {
+    const { manifests, problems } = readManifests('a.yaml', `${text}---\nkind: B\n`);
+    expect(problems).toEqual([{ offset: 0, message: expect.stringContaining(message) as string }]);
+    expect(manifests.map(({ kind }) => kind)).toEqual(['B']);
   });
 
   it('has no kind where the document is no Kubernetes object, and is silent about what is no map', () => {

@@ -38,16 +38,20 @@ export interface Manifests {
 
 /** References to anchors, at most, that one document may have followed: what is beyond grows without bound. */
 const ALIASES_MAX = 1_000;
+/** Values, at most, that a document may have become for each of its characters when its aliases are followed. */
+const VALUES_PER_CHAR = 10;
 
 /** Reads a file of Kubernetes YAML or JSON: several documents, anchors and merges followed, lists taken apart. Never throws. */
 export function readManifests(source: Source): Manifests {
   const manifests: Manifest[] = [];
   const problems: ManifestProblem[] = [];
-  for (const document of documentsOf(source.text)) {
+  for (const document of documentsOf(source.text, problems)) {
     for (const { message, pos } of document.errors) problems.push({ offset: pos[0], message: firstLine(message) });
     if (document.errors.length > 0) continue;
     try {
       const object: unknown = document.toJS({ maxAliasCount: ALIASES_MAX });
+      const [start, , end] = document.range;
+      if (countOf(object) > VALUES_PER_CHAR * (end - start)) throw new Error('its aliases multiply what is written');
       collect({ source, root: document }, object, [], manifests);
     } catch (error) {
       problems.push({ offset: document.range[0], message: firstLine((error as Error).message) });
@@ -56,10 +60,29 @@ export function readManifests(source: Source): Manifests {
   return { manifests, problems };
 }
 
-function documentsOf(text: string): Document.Parsed[] {
-  const documents = parseAllDocuments(text, { merge: true, prettyErrors: false, uniqueKeys: false });
-  // An empty stream is not a list.
-  return Array.isArray(documents) ? documents : [];
+/** How many values a walk meets, which enters a shared one wherever it stands; in time of what is written. Throws at a circle. */
+function countOf(value: unknown, known = new Map<object, number>()): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  const before = known.get(value);
+  if (before !== undefined && isNaN(before)) throw new Error('an alias stands inside of what it names');
+  if (before !== undefined) return before;
+  known.set(value, NaN);
+  let count = 1;
+  for (const inner of Object.values(value)) count += countOf(inner, known);
+  known.set(value, count);
+  return count;
+}
+
+function documentsOf(text: string, problems: ManifestProblem[]): Document.Parsed[] {
+  try {
+    const documents = parseAllDocuments(text, { merge: true, prettyErrors: false, uniqueKeys: false });
+    // An empty stream is not a list.
+    return Array.isArray(documents) ? documents : [];
+  } catch {
+    // The parser descends by recursion; that its stack has ended is an error of the document, unless it ends while saying so.
+    problems.push({ offset: 0, message: 'it is nested too deeply' });
+    return [];
+  }
 }
 
 const firstLine = (message: string): string => message.split('\n', 1)[0] ?? message;

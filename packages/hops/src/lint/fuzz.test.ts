@@ -40,7 +40,10 @@ const PIECES = [
   ': ',
   '*',
   '&a ',
+  '*a',
+  ' &a [*a, *a]',
   '<<: ',
+  '<<: *a',
   'include ',
   'include *.conf;',
   'include a.conf;',
@@ -113,6 +116,17 @@ describe('lint', () => {
       }
     }
   });
+
+  it.each(['[*a, *a]', '{x: *a, y: *a}', '{<<: *a}', '{<<: [*a, *a]}', '[{kind: List, items: *a}]'])(
+    'takes an anchor that is within itself: %s',
+    (inner) => {
+      const texts = ['kind: Ingress\na', 'static_resources', 'kind: List\nitems', 'resources', 'environments'];
+      for (const before of texts) {
+        const { findings } = run([new Source('a.yaml', `${before}: &a ${inner}\n`)]);
+        expect(findings.map(({ rule }) => rule)).toContain('LINT003');
+      }
+    },
+  );
 
   /** A configuration of about so many characters, by what is many in it. Each took quadratic time once, or might. */
   const repeated = (head: string, part: (index: number) => string, tail: string, length: number): string => {
