@@ -19,6 +19,8 @@ export interface Reading<Unit> {
   readonly problems: readonly ReadProblem[];
   /** Texts beyond those given, such as includes; for ignore comments in them. */
   readonly sources?: readonly Source[];
+  /** Paths of texts that stand in several places, as what is included twice does: an edit for one of these would change the others. */
+  readonly shared?: ReadonlySet<string>;
   /** What no rule has looked at though it may matter, and how to have it judged: a sentence each, without an end. */
   readonly unjudged?: readonly string[];
 }
@@ -55,11 +57,16 @@ export function linter<Unit>(dialect: Dialect<Unit>): Linter {
     rules: dialect.rules,
     recognises: (source) => dialect.recognises(source),
     lint(sources, context, isWanted) {
-      const { units, problems, sources: more = [], unjudged = [] } = dialect.read(sources, context);
+      const { units, problems, sources: more = [], shared, unjudged = [] } = dialect.read(sources, context);
       const rules = dialect.rules.filter(isWanted);
       const found: Found[] = [];
+      const isCertain = ({ edits = [] }: Problem): boolean => !edits.some(({ source }) => shared?.has(source.path));
       for (const unit of units) {
-        for (const rule of rules) for (const problem of rule.check(unit, context)) found.push({ rule, problem });
+        for (const rule of rules) {
+          for (const problem of rule.check(unit, context)) {
+            found.push({ rule, problem: isCertain(problem) ? problem : { ...problem, edits: [] } });
+          }
+        }
       }
       return { found, problems, sources: [...sources, ...more], unjudged };
     },

@@ -3,6 +3,7 @@ import type { Files } from '../files.js';
 import type { Source } from '../source.js';
 import type { LintContext } from '../lint/context.js';
 import type { Dialect, Reading } from '../lint/dialect.js';
+import { groupBy } from '../lint/memo.js';
 import { dumped, filesOfDump } from './dump.js';
 import { type NginxTree, readNginx } from './tree.js';
 
@@ -38,7 +39,19 @@ export function readAll(sources: readonly Source[], { files }: LintContext): Rea
     units: trees,
     problems: trees.flatMap((tree) => tree.problems),
     sources: trees.flatMap((tree) => tree.files.map(({ source }) => source)),
+    shared: includedTwice(trees),
   };
+}
+
+/** Paths of the files that stand in several places, of one configuration or of several. */
+function includedTwice(trees: readonly NginxTree[]): ReadonlySet<string> {
+  const places = groupBy(
+    trees.flatMap(({ included }) => included),
+    ({ identity }) => identity,
+  );
+  return new Set(
+    [...places.values()].filter(({ length }) => length > 1).flatMap((each) => each.map(({ path }) => path)),
+  );
 }
 
 /** A root is a file that no other includes. Parts of `http` that lie side by side are one configuration: a `conf.d`. */

@@ -25,6 +25,14 @@ export interface NginxTree {
   readonly isComplete: boolean;
   /** Includes of which something was not read. */
   readonly unread: ReadonlySet<Directive>;
+  /** Every time that a file is included. */
+  readonly included: readonly Inclusion[];
+}
+
+export interface Inclusion {
+  readonly path: string;
+  /** The one name of a file that may have several. */
+  readonly identity: string;
 }
 
 export interface TreeProblem extends SyntaxProblem {
@@ -72,7 +80,8 @@ class Reader {
   /** By place and message: a file may be included often. */
   readonly #problems = new Map<string, TreeProblem>();
   readonly #unread = new Set<Directive>();
-  #included = 0;
+  readonly #included: Inclusion[] = [];
+  #includedDirectives = 0;
 
   constructor(root: Source, files: Files) {
     this.#root = root;
@@ -95,6 +104,7 @@ class Reader {
       problems: [...this.#problems.values()],
       isComplete: this.#unread.size === 0,
       unread: this.#unread,
+      included: this.#included,
     };
   }
 
@@ -108,8 +118,8 @@ class Reader {
   /** `trail` names the files that are being included, for cycles. */
   #expand(directives: readonly Directive[], parent: Growing, trail: readonly string[]): void {
     for (const directive of directives) {
-      if (trail.length > 1 && ++this.#included > INCLUDED_MAX) {
-        if (this.#included === INCLUDED_MAX + 1)
+      if (trail.length > 1 && ++this.#includedDirectives > INCLUDED_MAX) {
+        if (this.#includedDirectives === INCLUDED_MAX + 1)
           this.#unreadable(directive, `includes bring in more than ${INCLUDED_MAX} directives`);
         return;
       }
@@ -133,8 +143,10 @@ class Reader {
         this.#unreadable(directive, `includes go deeper than ${INCLUDE_DEPTH_MAX} files`);
       } else {
         const file = this.#open(path, identity);
-        if ('directives' in file) this.#expand(file.directives, parent, [...trail, identity]);
-        else if (!(file.isMissing && STOCK.test(path))) {
+        if ('directives' in file) {
+          this.#included.push({ path: file.source.path, identity });
+          this.#expand(file.directives, parent, [...trail, identity]);
+        } else if (!(file.isMissing && STOCK.test(path))) {
           this.#unreadable(directive, `${path} cannot be read: ${file.unreadable}`);
         }
       }

@@ -59,8 +59,8 @@ const rules: readonly Rule<NginxConfig>[] = [
 const dialect: Dialect<NginxConfig> = {
   ...nginxFiles,
   read(sources, context) {
-    const { units, problems, sources: read } = nginxFiles.read(sources, context);
-    return { units: units.map((tree) => configOf(tree, context)), problems, sources: read };
+    const { units, ...rest } = nginxFiles.read(sources, context);
+    return { ...rest, units: units.map((tree) => configOf(tree, context)) };
   },
   rules,
 };

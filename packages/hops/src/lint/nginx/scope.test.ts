@@ -2,19 +2,20 @@ import { describe, expect, it } from 'vitest';
 import { memoryFiles } from '../../files.js';
 import { Source } from '../../source.js';
 import { given } from '../collect.js';
-import { lint } from '../engine.js';
+import { lint, type LintReport } from '../engine.js';
+import { planFixes } from '../fix.js';
 import { LINTERS } from '../linters.js';
 import type { Finding } from '../rule.js';
 
+type Texts = Readonly<Record<string, string>>;
+
 /** Lints files by name; those in `inside` are only there to be included. */
-function findings(
-  texts: Readonly<Record<string, string>>,
-  inside: Readonly<Record<string, string>> = {},
-): readonly Finding[] {
+function report(texts: Texts, inside: Texts = {}): LintReport {
   const sources = Object.entries(texts).map(([path, text]) => new Source(path, text));
   const files = memoryFiles({ ...texts, ...inside });
-  return lint(given(...sources), { linters: LINTERS, context: { environments: [], files } }).findings;
+  return lint(given(...sources), { linters: LINTERS, context: { environments: [], files } });
 }
+const findings = (texts: Texts, inside?: Texts): readonly Finding[] => report(texts, inside).findings;
 const rules = (text: string): string[] => findings({ 'site.conf': text }).map(({ rule }) => rule);
 
 const HEADERS = 'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;';
@@ -86,6 +87,45 @@ describe('what may stand in a file that was not read', () => {
       findings({ 'site.conf': text }).flatMap(({ rule, severity }) => (rule === 'NGX001' ? [severity] : []));
     expect(['location', 'server', ''].flatMap((where) => grave(site(where)))).toEqual(['warning', 'warning', 'error']);
     expect(grave(`include other/*.conf; ${site('')}`)).toEqual(['error']);
+  });
+});
+
+describe('repairs', () => {
+  const root = (locations: string): string =>
+    `worker_shutdown_timeout 1m; error_log e info; events {} http { ${MAP} server { ${locations} } }`;
+  const pass = 'proxy_pass http://a;\nproxy_set_header Upgrade $http_upgrade;\nproxy_set_header Connection upgrade;\n';
+  /** The files that are repaired. */
+  const repaired = (texts: Texts, inside?: Texts): string[] =>
+    planFixes(report(texts, inside).repairs).files.map(({ source }) => source.path);
+
+  it('leave alone what is included twice, of which only one may lack what they insert; the finding stays', () => {
+    const twice = root('location /ws { include ws; } location /chat { proxy_http_version 1.1; include ws; }');
+    const once = root('location /ws { include ws; }');
+    expect(report({ 'nginx.conf': twice }, { ws: pass })).toMatchObject({
+      findings: [{ rule: 'NGX003', file: 'nginx.conf' }],
+      repairs: [],
+    });
+    expect(repaired({ 'nginx.conf': once }, { ws: pass })).toEqual(['ws']);
+    expect(repaired({ 'a.conf': once, 'b.conf': once }, { ws: pass })).toEqual([]);
+    // By way of a file that is included twice itself.
+    const outer = root('location /ws { include outer; } location /chat { proxy_http_version 1.1; include outer; }');
+    expect(repaired({ 'nginx.conf': outer }, { outer: 'include ws;', ws: pass })).toEqual([]);
+  });
+
+  it('of an inherited header bring back all that were lost with it', () => {
+    const outer = 'proxy_set_header Host $host; proxy_set_header X-Real-IP $remote_addr; proxy_http_version 1.1;';
+    const headers = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;';
+    const { findings: told, repairs } = report({
+      'nginx.conf': root(`${outer} location /ws { proxy_pass http://a; ${headers} }`),
+    });
+    expect(told).toMatchObject([
+      { rule: 'NGX011', severity: 'warning', message: expect.stringMatching(/Host, X-Real-IP$/) as string },
+    ]);
+    const inserted = repairs.flatMap(({ edits }) => edits.map(({ text }) => text.trim()));
+    expect(inserted).toEqual([expect.stringMatching(/^proxy_set_header Host \$host;\s+proxy_set_header X-Real-IP/)]);
+    const many = Array.from({ length: 60 }, (_, at) => `proxy_set_header X-${at} 1;`).join(' ');
+    const config = root(`${outer} ${many} location /ws { proxy_pass http://a; ${headers} }`);
+    expect(report({ 'nginx.conf': config })).toMatchObject({ findings: [{ rule: 'NGX011' }], repairs: [] });
   });
 });
 

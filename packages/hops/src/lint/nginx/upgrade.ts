@@ -79,15 +79,16 @@ export const noConnectionHeader: Rule<NginxConfig> = {
   },
 };
 
-/** What else is worth telling that it got lost: without them the backend takes every client for nginx. */
-const ALSO = ['host', 'x-forwarded-for'];
+const UPGRADE = ['upgrade', 'connection'];
+/** What is worth telling that it got lost; without the last two the backend takes every client for nginx. */
+const GRAVE = [...UPGRADE, 'host', 'x-forwarded-for'];
 
 export const headerInheritance: Rule<NginxConfig> = {
   id: 'NGX011',
   name: 'header-inheritance',
   severity: 'error',
   title: 'One proxy_set_header drops all that were inherited',
-  what: 'A level has a `proxy_set_header` of its own, and Upgrade or Connection (error), Host or X-Forwarded-For (warning) are set on an outer level only. Locations that are plain by their path, or that the policy does not name, are left alone.',
+  what: 'A level has a `proxy_set_header` of its own, and Upgrade or Connection (error), Host or X-Forwarded-For (warning) are set on an outer level only; whatever else was lost with them is told, too. Locations that are plain by their path, or that the policy does not name, are left alone.',
   why: 'nginx inherits `proxy_set_header` only into a level that has none. A single line, say for a request id, silently takes Upgrade and Connection away, and every handshake fails.',
   fix: 'Repeat the outer headers on this level, or include them from one file on both.',
   source: 'nginx documentation of proxy_set_header; measured: the backend saw `Connection: close` and no Upgrade.',
@@ -98,25 +99,24 @@ export const headerInheritance: Rule<NginxConfig> = {
       if (because === undefined || (because === 'lost' && (isPolicyExact || looksPlain(path)))) continue;
       const first = effectiveOne(node, 'proxy_set_header')?.parent;
       if (first === undefined) continue;
-      const lost = lostIn(first, shadowed(node));
-      const grave = lost.filter((line) => ['upgrade', 'connection'].includes(header(line)));
-      const told = grave.length > 0 ? lost : lost.filter((line) => ALSO.includes(header(line)));
+      const outer = shadowed(node);
+      const lost = lostIn(first, outer);
+      const isLost = (names: readonly string[]): boolean => lost.some((line) => names.includes(header(line)));
       const at = own(first, 'proxy_set_header')[0];
-      if (told.length === 0 || at === undefined || setsInside(node).length > 0) continue;
-      const names = [...new Set(told.map((line) => line.directive.args[0]))].join(', ');
+      if (!isLost(GRAVE) || at === undefined || setsInside(node).length > 0) continue;
+      const names = [...new Set(lost.map((line) => line.directive.args[0]))].join(', ');
       yield {
         at: placeOf(at),
-        severity: grave.length > 0 ? 'error' : 'warning',
+        severity: isLost(UPGRADE) ? 'error' : 'warning',
         message: `this line drops what an outer level sets: ${names}`,
-        edits: [insertBehind(at.directive, told.map(textOf))],
+        edits: outer.size > LOST_MAX ? undefined : [insertBehind(at.directive, lost.map(textOf))],
       };
     }
   },
 };
 
-/** More than this are not told one by one. */
+/** More than this are not told one by one, and not repaired. */
 const LOST_MAX = 50;
-const GRAVE = ['upgrade', 'connection', ...ALSO];
 
 /** Lines of an outer level whose headers a level does not set: those that matter first. */
 function lostIn(level: Node, outer: ReadonlyMap<string, readonly Node[]>): Node[] {
@@ -143,7 +143,7 @@ const textOf = ({ directive: { source, start, end } }: Node): string => source.t
 /** `proxy_set_header Upgrade` or `Connection` in an `if` or `limit_except` of a block. */
 function setsInside(node: Node): Node[] {
   return [...own(node, 'if'), ...own(node, 'limit_except')].flatMap((inside) =>
-    own(inside, 'proxy_set_header').filter((line) => ['upgrade', 'connection'].includes(header(line))),
+    own(inside, 'proxy_set_header').filter((line) => UPGRADE.includes(header(line))),
   );
 }
 
@@ -160,7 +160,7 @@ export const ifInLocation: Rule<NginxConfig> = {
     for (const name of ['if', 'limit_except']) {
       for (const block of blocksNamed(tree.main, name)) {
         for (const line of own(block, 'proxy_set_header')) {
-          if (!['upgrade', 'connection'].includes(header(line))) continue;
+          if (!UPGRADE.includes(header(line))) continue;
           const what = line.directive.args[0] ?? '';
           yield {
             at: placeOf(line),
