@@ -1,6 +1,7 @@
 import { groupBy } from '../lint/memo.js';
 import { routesOf } from '../lint/paths.js';
 import { type Manifest, type Path } from './manifest.js';
+import { type RouteRule, rulesOf } from './route-rules.js';
 import { Selectors } from './selectors.js';
 import { durationMs, listAt, recordAt, textAt, valueAt, wordOf } from './values.js';
 
@@ -23,15 +24,6 @@ export interface Ingress {
   readonly annotations: Readonly<Record<string, unknown>>;
   readonly paths: readonly IngressPath[];
   readonly hasWebSocket: boolean;
-}
-
-/** One rule of an HTTPRoute. */
-export interface RouteRule {
-  readonly manifest: Manifest;
-  readonly rule: unknown;
-  /** Services that it leads to, by name. */
-  readonly services: readonly string[];
-  readonly at: Path;
 }
 
 /** What is known from outside the files. */
@@ -60,7 +52,7 @@ const WORKLOADS = new Set(['Deployment', 'StatefulSet', 'DaemonSet', 'Rollout', 
 export class Cluster {
   readonly manifests: readonly Manifest[];
   readonly ingresses: readonly Ingress[];
-  /** Rules of HTTPRoutes over which WebSockets pass. */
+  /** Rules of HTTPRoutes, VirtualServices and IngressRoutes over which WebSockets pass. */
   readonly webSocketRules: readonly RouteRule[];
   readonly #hints: ClusterHints;
   /** Services that WebSockets reach. */
@@ -84,7 +76,8 @@ export class Cluster {
     const paths = new Map(this.ofKind('Ingress').map((manifest) => [manifest, [...pathsOf(manifest.object)]]));
     const taken = this.#taken([...paths.values()].flat());
     this.ingresses = Array.from(paths, ([manifest, own]) => this.#ingress(manifest, own, taken));
-    this.webSocketRules = this.#webSocketRules();
+    const rules = groupBy(manifests.flatMap(rulesOf), ({ manifest }) => manifest.kind);
+    this.webSocketRules = [...rules.values()].flatMap((own) => this.#webSocketRules(own));
     this.#servicesByName = new Map(this.ofKind('Service').map((one) => [`${one.namespace}/${one.name}`, one]));
     this.#reached = this.#findReached();
     this.services = this.ofKind('Service').filter(({ namespace, name }) => this.isReached(namespace, name));
@@ -114,22 +107,19 @@ export class Cluster {
     return paths.some((own) => path === own || path.startsWith(`${own}/`)) || looksLikeWebSocket(path);
   }
 
-  /** Whether a rule of an HTTPRoute is for WebSockets: by its paths, the names around it, or a header that it asks for. */
-  #isWebSocketRule({ manifest, rule, services }: RouteRule): boolean {
-    return (
-      prefixesOf(rule).some((path) => this.isWebSocketPath(path)) ||
-      [manifest.name, ...services].some((name) => WEBSOCKET_NAME.test(name)) ||
-      asksForUpgrade(rule)
-    );
-  }
-
-  #webSocketRules(): RouteRule[] {
-    const rules = this.ofKind('HTTPRoute').flatMap((manifest) => [...rulesOf(manifest)]);
-    const { paths, services } = this.#hints;
-    const taken = routesOf(paths, rules, ({ rule }) => prefixesOf(rule));
-    const isOwn = (rule: RouteRule): boolean =>
-      taken.has(rule) && rule.services.some((name) => services.includes(name));
-    return rules.filter((rule) => isOwn(rule) || this.#isWebSocketRule(rule));
+  /** Those for WebSockets: by their paths, the names around them, a header that they ask for, or the policy. */
+  #webSocketRules(rules: readonly RouteRule[]): RouteRule[] {
+    const { paths: wanted, services: known } = this.#hints;
+    const taken = routesOf(wanted, rules, ({ paths }) => paths);
+    return rules.filter((rule) => {
+      const { manifest, paths, services, asksForUpgrade } = rule;
+      return (
+        asksForUpgrade ||
+        paths.some((path) => this.isWebSocketPath(path)) ||
+        [manifest, ...services].some(({ name }) => WEBSOCKET_NAME.test(name)) ||
+        (taken.has(rule) && services.some(({ name }) => known.includes(name)))
+      );
+    });
   }
 
   /** Where the paths of the policy go: of each host the longest prefix, if it leads to a service of the policy. */
@@ -185,10 +175,8 @@ export class Cluster {
     for (const { manifest, paths } of this.ingresses) {
       for (const { isWebSocket, service } of paths) if (isWebSocket) found.add(`${manifest.namespace}/${service}`);
     }
-    for (const { manifest, rule } of this.webSocketRules) {
-      for (const ref of listAt(rule, ['backendRefs'])) {
-        found.add(`${textAt(ref, ['namespace']) ?? manifest.namespace}/${textAt(ref, ['name']) ?? ''}`);
-      }
+    for (const { services } of this.webSocketRules) {
+      for (const { namespace, name } of services) found.add(`${namespace}/${name}`);
     }
     for (const service of this.ofKind('Service')) {
       const protocols = listAt(service.object, ['spec', 'ports']).map((port) => textAt(port, ['appProtocol']) ?? '');
@@ -223,24 +211,6 @@ function* pathsOf(object: unknown): Generator<WrittenPath> {
   const only = valueAt(object, ['spec', 'defaultBackend', 'service', 'name']);
   if (only !== undefined) yield { host: '', path: '/', service: wordOf(only), at: ['spec', 'defaultBackend'] };
 }
-
-function* rulesOf(manifest: Manifest): Generator<RouteRule> {
-  for (const [i, rule] of listAt(manifest.object, ['spec', 'rules']).entries()) {
-    const services = listAt(rule, ['backendRefs']).map((ref) => textAt(ref, ['name']) ?? '');
-    yield { manifest, rule, services, at: ['spec', 'rules', i] };
-  }
-}
-
-/** Paths that a rule of an HTTPRoute matches: without any, all. */
-function prefixesOf(rule: unknown): string[] {
-  const matches = listAt(rule, ['matches']);
-  return matches.length === 0 ? ['/'] : matches.map((match) => textAt(match, ['path', 'value']) ?? '/');
-}
-
-const asksForUpgrade = (rule: unknown): boolean =>
-  listAt(rule, ['matches']).some((match) =>
-    listAt(match, ['headers']).some((header) => /^upgrade$/i.test(textAt(header, ['name']) ?? '')),
-  );
 
 /** The pod template of a workload. */
 export const podSpecOf = (workload: Manifest): Readonly<Record<string, unknown>> =>

@@ -43,7 +43,7 @@ function unjudgedOf({ workloads, otherWorkloads }: Cluster): string[] {
   const more = otherWorkloads.length - names.length;
   const all = more > 0 ? `${names.join(', ')} and ${more} more` : names.join(', ');
   return [
-    `not judged, as nothing says that WebSockets reach them: ${all} (an Ingress with their path does, or a policy that names the Service)`,
+    `not judged, as nothing says that WebSockets reach them: ${all} (an Ingress or a route with their path does, or a policy that names the Service)`,
   ];
 }
 

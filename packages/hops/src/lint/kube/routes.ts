@@ -1,9 +1,13 @@
 import type { Manifest, Path } from '../../kube/manifest.js';
+import type { RouteRule } from '../../kube/route-rules.js';
 import { durationMs, listAt, recordAt, textAt, valueAt } from '../../kube/values.js';
 import type { KubeInput, KubeReport, KubeRule } from './kube-rule.js';
 
 /** Shorter than this a timeout of requests is not meant for a connection that stays. */
 const SHORT_MS = 3_600_000;
+
+const httpRouteRules = ({ cluster }: KubeInput): RouteRule[] =>
+  cluster.webSocketRules.filter(({ manifest }) => manifest.kind === 'HTTPRoute');
 
 /** Whether a route is attached to a Gateway of NGINX Gateway Fabric. */
 function isNginxFabric({ cluster }: KubeInput, { object }: Manifest): boolean {
@@ -35,7 +39,7 @@ function* persistence(input: KubeInput): Generator<KubeReport> {
   const channel = textAt(annotations, [CHANNEL]);
   const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(textAt(annotations, [BUNDLE]) ?? '') ?? [];
   const dropsIdle = major !== '' && (Number(major) > 1 || Number(minor) >= 6);
-  for (const { manifest, rule, at } of input.cluster.webSocketRules) {
+  for (const { manifest, rule, at } of httpRouteRules(input)) {
     const field: Path = [...at, 'sessionPersistence'];
     const given = recordAt(rule, ['sessionPersistence']);
     if (Object.keys(given).length === 0) continue;
@@ -73,7 +77,7 @@ export const routeRules: readonly KubeRule[] = [
     fix: 'timeouts.request: 0s on the rule for WebSockets.',
     source: 'Gateway API, GEP-1742.',
     *check(input) {
-      for (const { manifest, rule, at } of input.cluster.webSocketRules) {
+      for (const { manifest, rule, at } of httpRouteRules(input)) {
         if (isNginxFabric(input, manifest)) continue;
         for (const name of ['request', 'backendRequest']) {
           const ms = durationMs(valueAt(rule, ['timeouts', name]));
@@ -105,7 +109,7 @@ export const routeRules: readonly KubeRule[] = [
     fix: 'A ProxySettingsPolicy with spec.timeout.read.',
     source: 'nginx/nginx-gateway-fabric, compatibility.',
     *check(input) {
-      for (const { manifest, rule, at } of input.cluster.webSocketRules) {
+      for (const { manifest, rule, at } of httpRouteRules(input)) {
         if (!isNginxFabric(input, manifest) || valueAt(rule, ['timeouts']) === undefined) continue;
         yield {
           manifest,

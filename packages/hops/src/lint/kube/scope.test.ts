@@ -99,6 +99,30 @@ spec: {selector: {app: app}, ports: [{port: 80}]}
     expect(rulesIn(workload(), ingress('', '/api'))).not.toContain('K8S001');
   });
 
+  const istio = (match: string, host = 'app', namespace = 'default'): string =>
+    `{kind: VirtualService, apiVersion: networking.istio.io/v1, metadata: {name: v, namespace: ${namespace}}, spec: {hosts: [a.example.com], http: [{match: [${match}], route: [{destination: {host: ${host}}}]}]}}`;
+  const traefik = (match: string): string =>
+    `{kind: IngressRoute, apiVersion: traefik.io/v1alpha1, metadata: {name: i}, spec: {routes: [{match: '${match}', kind: Rule, services: [{name: app, port: 80}]}]}}`;
+  it.each([
+    ['a VirtualService by a prefix', istio('{uri: {prefix: /ws}}'), true],
+    ['a VirtualService by a path', istio('{uri: {exact: /ws}}'), true],
+    ['a VirtualService by a header', istio('{headers: {upgrade: {exact: websocket}}}'), true],
+    ['a VirtualService for plain paths', istio('{uri: {prefix: /api}}'), false],
+    [
+      'a VirtualService by its whole name',
+      istio('{uri: {prefix: /ws}}', 'app.default.svc.cluster.local', 'mesh'),
+      true,
+    ],
+    ['a VirtualService of another namespace', istio('{uri: {prefix: /ws}}', 'app', 'mesh'), false],
+    ['a VirtualService to another host', istio('{uri: {prefix: /ws}}', 'app.example.com'), false],
+    ['an IngressRoute by a prefix', traefik('Host(`a`) && PathPrefix(`/ws`)'), true],
+    ['an IngressRoute by a path', traefik('Path("/socket.io")'), true],
+    ['an IngressRoute by a header', traefik('Header(`Upgrade`, `websocket`)'), true],
+    ['an IngressRoute for all but them', traefik('PathPrefix(`/`) && !PathPrefix(`/ws`)'), false],
+  ])('through %s (%#)', (_, route, isReached) => {
+    expect(rulesIn(workload(), route).includes('K8S001')).toBe(isReached);
+  });
+
   it('or by none, as far as the texts tell, and that is said; not where another one is', () => {
     const unjudged = (...texts: string[]): readonly string[] =>
       lintAll(Object.fromEntries(texts.map((text, i) => [`${i}.yaml`, text]))).unjudged;
