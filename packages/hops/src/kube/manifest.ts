@@ -23,6 +23,8 @@ export interface Manifest {
 export interface Written {
   readonly start: number;
   readonly end: number;
+  /** Without quotes and without a tag, so that its type is guessed from the text. */
+  readonly isPlain: boolean;
 }
 
 /** What could not be read, and why. */
@@ -141,7 +143,7 @@ function follow(document: Document.Parsed, path: Path): Followed {
 function writtenOf({ node }: Followed): Written | undefined {
   if (!isScalar(node) || !node.range) return undefined;
   const [start, end] = node.range;
-  return { start, end };
+  return { start, end, isPlain: node.type === 'PLAIN' && node.tag === undefined };
 }
 
 interface Step {

@@ -1,10 +1,18 @@
 import { INGRESS_NGINX_ANNOTATIONS } from '../../kube/annotations.js';
-import { NGINX_PREFIX, type Ingress } from '../../kube/cluster.js';
-import { durationMs } from '../../kube/values.js';
+import { ANNOTATIONS, NGINX_PREFIX, type Ingress } from '../../kube/cluster.js';
+import type { Manifest, Path } from '../../kube/manifest.js';
+import { durationMs, recordAt, wordOf } from '../../kube/values.js';
 import { nearest } from '@holdfast/policy';
-import { annotation, ofIngressNginx, onAnnotation, webSocketIngresses, type KubeRule } from './kube-rule.js';
+import {
+  controllerConfigMaps,
+  ofIngressNginx,
+  onAnnotation,
+  webSocketIngresses,
+  type KubeReport,
+  type KubeRule,
+} from './kube-rule.js';
 
-/** Annotations with a time in seconds, and what the controller falls back to when it cannot read one. */
+/** Times in seconds, of annotations or of the ConfigMap, and what the controller falls back to when it cannot read one. */
 const SECONDS: Readonly<Record<string, number>> = {
   'proxy-read-timeout': 60,
   'proxy-send-timeout': 60,
@@ -13,6 +21,12 @@ const SECONDS: Readonly<Record<string, number>> = {
   'session-cookie-max-age': 0,
   'session-cookie-expires': 0,
 };
+
+/** What YAML 1.1 takes for a boolean, and 1.2 for a word. */
+const OLD_BOOLEAN = /^(?:y|Y|yes|Yes|YES|n|N|no|No|NO|on|On|ON|off|Off|OFF)$/;
+
+const isOldBoolean = ({ manifest, annotations }: Ingress, key: string): boolean =>
+  OLD_BOOLEAN.test(wordOf(annotations[key])) && manifest.scalarAt([...ANNOTATIONS, key])?.isPlain === true;
 
 const F5_PREFIX = 'nginx.org/';
 
@@ -50,6 +64,24 @@ const OF_CONFIG_MAP: ReadonlySet<string> = new Set([
   'worker-processes',
   'worker-shutdown-timeout',
 ]);
+
+/** Times that have a unit, among annotations or the keys of a ConfigMap. */
+function* withUnit(
+  manifest: Manifest,
+  at: Path,
+  values: Readonly<Record<string, unknown>>,
+  prefix = '',
+): Generator<KubeReport> {
+  for (const [name, fallback] of Object.entries(SECONDS)) {
+    const value = values[prefix + name] ?? undefined;
+    if (value === undefined || /^\s*-?\d+\s*$/.test(wordOf(value))) continue;
+    const ms = durationMs(value);
+    const replacement = ms === undefined || ms < 1_000 ? undefined : `"${Math.round(ms / 1_000)}"`;
+    const problem = `${name} is "${wordOf(value)}", which the controller cannot read: it falls back to ${fallback} s`;
+    const message = `${problem}. Write ${replacement ?? 'whole seconds'}`;
+    yield { manifest, at: [...at, prefix + name], message, replacement };
+  }
+}
 
 function hintOn(name: string): string {
   const known = OF_CONFIG_MAP.has(name) ? 'it is a key of the ConfigMap, not an annotation' : BELIEFS.get(name);
@@ -128,20 +160,16 @@ export const ingressNames: readonly KubeRule[] = [
     name: 'unit-suffix',
     severity: 'error',
     title: 'The time has a unit',
-    what: 'A timeout of ingress-nginx is written with a unit.',
+    what: 'A timeout of ingress-nginx is written with a unit, in an annotation or in the ConfigMap of the controller.',
     why: 'The controller reads a whole number of seconds; what it cannot read it replaces by its default, without an error.',
     fix: 'Write the seconds without a unit, as a string: "3600".',
     source: 'parser of kubernetes/ingress-nginx; issues 2461, 7115.',
     *check({ cluster }) {
-      for (const ingress of ofIngressNginx(cluster)) {
-        for (const [name, fallback] of Object.entries(SECONDS)) {
-          const value = annotation(ingress, name);
-          if (value === undefined || /^\s*-?\d+\s*$/.test(value)) continue;
-          const ms = durationMs(value);
-          const instead = ms === undefined || ms < 1_000 ? undefined : `"${Math.round(ms / 1_000)}"`;
-          const message = `${name} is "${value}", which the controller cannot read: it falls back to ${fallback} s`;
-          yield onAnnotation(ingress, name, `${message}. Write ${instead ?? 'whole seconds'}`, instead);
-        }
+      for (const { manifest, annotations } of ofIngressNginx(cluster)) {
+        yield* withUnit(manifest, ANNOTATIONS, annotations, NGINX_PREFIX);
+      }
+      for (const manifest of controllerConfigMaps(cluster)) {
+        yield* withUnit(manifest, ['data'], recordAt(manifest.object, ['data']));
       }
     },
   },
@@ -150,20 +178,21 @@ export const ingressNames: readonly KubeRule[] = [
     name: 'unquoted',
     severity: 'error',
     title: 'The annotation is not a string',
-    what: 'An annotation is written as a number or a boolean.',
+    what: 'An annotation is written as a number or a boolean. `on`, `off`, `yes`, `no`, `y` and `n` without quotes are booleans, too: kubectl and Helm read YAML 1.1.',
     why: 'Annotations are strings: the API server refuses the object, and templates turn large numbers into 3.6e+03.',
-    fix: 'Put the value in quotes.',
-    source: 'Kubernetes API: metadata.annotations is map[string]string.',
+    fix: 'Put the value in quotes; for a switch of the controller "true" or "false".',
+    source:
+      'Kubernetes API: metadata.annotations is map[string]string. The booleans: kubernetes-sigs/yaml, goyaml.v2/resolve.go.',
     *check({ cluster }) {
       for (const ingress of cluster.ingresses) {
         for (const [key, value] of Object.entries(ingress.annotations)) {
-          if (typeof value !== 'number' && typeof value !== 'boolean') continue;
-          yield onAnnotation(
-            ingress,
-            key,
-            `${key} is ${value} without quotes: the API server refuses it`,
-            `"${value}"`,
-          );
+          const said = `${key} is ${wordOf(value)} without quotes`;
+          if (typeof value === 'number' || typeof value === 'boolean') {
+            yield onAnnotation(ingress, key, `${said}: the API server refuses it`, `"${value}"`);
+          } else if (isOldBoolean(ingress, key)) {
+            // What was meant is "off" for one annotation and "false" for another.
+            yield onAnnotation(ingress, key, `${said}, a boolean to kubectl and Helm: the API server refuses it`);
+          }
         }
       }
     },

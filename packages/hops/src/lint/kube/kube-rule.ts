@@ -4,6 +4,7 @@ import { textAt, wordOf } from '../../kube/values.js';
 import type { Manifest, Path } from '../../kube/manifest.js';
 import type { Envoy } from '../../envoy/configuration.js';
 import { type LintContext, pingOf, slowest } from '../context.js';
+import { replace } from '../edits.js';
 import type { Problem, Rule, RuleFacts } from '../rule.js';
 
 /** Something that a rule about manifests has found. */
@@ -64,7 +65,7 @@ function problemOf({ manifest, at, message, severity, replacement }: KubeReport)
     at: { source, offset: manifest.offsetOf(at) },
     message,
     ...(severity && { severity }),
-    ...(written && replacement !== undefined && { edits: [{ source, ...written, text: replacement }] }),
+    ...(written && replacement !== undefined && { edits: [replace({ source, ...written }, replacement)] }),
   };
 }
 

@@ -343,6 +343,19 @@ items:
   });
 });
 
+describe('an annotation without quotes', () => {
+  const found = (value: string): string[] =>
+    rulesIn(ingress(`${NGINX}/proxy-buffering: ${value}`, '/ws')).filter((rule) => rule !== 'ING001');
+
+  it.each(['off', 'on', 'yes', 'No', 'y', 'true', '0x10'])('is a boolean or a number to kubectl: %s', (value) => {
+    expect(found(value)).toEqual(['ING005']);
+  });
+
+  it.each(['"off"', "'on'", '!!str off', '&x "no"', 'often', 'oN'])('is a string: %s', (value) => {
+    expect(found(value)).toEqual([]);
+  });
+});
+
 describe('what is no manifest', () => {
   it('is told of where it is a template, and never fails', () => {
     const { findings } = lintAll({
