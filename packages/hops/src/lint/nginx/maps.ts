@@ -1,8 +1,10 @@
 import { own, walk } from '../../nginx/effective.js';
 import type { Node } from '../../nginx/tree.js';
 import { variables } from '../../nginx/values.js';
+import { insertBefore } from '../edits.js';
 import { memo } from '../memo.js';
 import { regexMatches } from '../paths.js';
+import type { Edit } from '../rule.js';
 import type { NginxConfig } from './config.js';
 
 /** The maps of a configuration, by the variable that they set. */
@@ -50,7 +52,7 @@ const inHandshakeOnce = (value: string): string | undefined => (value === '$http
 export const isUpgrade = (value: string): boolean => /(?:^|[\s,])upgrade(?:$|[\s,])/i.test(value);
 
 /** The variable that a map of `$http_upgrade` makes for Connection: `upgrade` for a WebSocket, something else for the rest. */
-export const connectionVariable = memo((config: NginxConfig): string | undefined => {
+const connectionVariable = memo((config: NginxConfig): string | undefined => {
   for (const [name, map] of mapsOf(config)) {
     if (map.directive.args[0] !== '$http_upgrade') continue;
     const [yes, no] = [mapped(map, 'websocket'), mapped(map, '')];
@@ -58,3 +60,25 @@ export const connectionVariable = memo((config: NginxConfig): string | undefined
   }
   return undefined;
 });
+
+/** What Connection should be, and what has to be added for it: nothing where there is a map; undefined where none can be added. */
+export const connectionValue = memo((config: NginxConfig): { value: string; edits: readonly Edit[] } | undefined => {
+  const known = connectionVariable(config);
+  if (known !== undefined) return { value: `$${known}`, edits: [] };
+  const name = 'connection_upgrade';
+  const { isMain, tree, variables: taken } = config;
+  const map = isMain && tree.isComplete && !taken.has(name) ? addMap(config, name) : undefined;
+  return map && { value: `$${name}`, edits: [map] };
+});
+
+/** The map that Connection needs, as the first thing in `http`, if that is in the root. */
+export function addMap({ tree: { main } }: NginxConfig, name: string): Edit | undefined {
+  const [first] = own(main, 'http')[0]?.children ?? [];
+  if (first === undefined || first.directive.source !== main.directive.source) return undefined;
+  return insertBefore(first.directive, [
+    `map $http_upgrade $${name} {`,
+    '    default upgrade;',
+    "    ''      '';",
+    '}',
+  ]);
+}

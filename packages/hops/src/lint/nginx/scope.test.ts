@@ -112,6 +112,36 @@ describe('repairs', () => {
     expect(repaired({ 'nginx.conf': outer }, { outer: 'include ws;', ws: pass })).toEqual([]);
   });
 
+  /** What the configuration is after them, and how many are left then. */
+  const after = (text: string): { text: string; left: number } => {
+    const mended = planFixes(report({ 'nginx.conf': text }).repairs).files[0]?.text ?? '';
+    return { text: mended, left: report({ 'nginx.conf': mended }).repairs.length };
+  };
+
+  it.each([
+    ['the swapped', 'proxy_set_header Upgrade $connection_upgrade; proxy_set_header Connection $http_upgrade;'],
+    ['a lacking Connection', 'proxy_set_header Upgrade $http_upgrade;'],
+    ['both headers', ''],
+  ])('of %s add the map that they need, in one run', (_, headers) => {
+    const config = `events {}\nhttp {\n  server {\n    location /ws {\n      proxy_pass http://a; proxy_http_version 1.1; ${headers}\n    }\n  }\n}\n`;
+    const { text, left } = after(config);
+    expect(text).toContain(
+      "\n  map $http_upgrade $connection_upgrade {\n      default upgrade;\n      ''      '';\n  }\n\n",
+    );
+    expect(text).toMatch(/Upgrade \$http_upgrade;\s+proxy_set_header Connection \$connection_upgrade;/);
+    expect(left).toBe(0);
+  });
+
+  it('leave the comment of a line on it, and the ends of lines as they are', () => {
+    const config = root(
+      'location /ws {\r\n  proxy_pass http://a; # ours\r\n  proxy_set_header Upgrade $http_upgrade; # theirs\r\n}',
+    );
+    expect(after(config).text).toContain(
+      'location /ws {\r\n  proxy_pass http://a; # ours\r\n  proxy_http_version 1.1;\r\n' +
+        '  proxy_set_header Upgrade $http_upgrade; # theirs\r\n  proxy_set_header Connection $connection_upgrade;\r\n}',
+    );
+  });
+
   it('of an inherited header bring back all that were lost with it', () => {
     const outer = 'proxy_set_header Host $host; proxy_set_header X-Real-IP $remote_addr; proxy_http_version 1.1;';
     const headers = 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $connection_upgrade;';

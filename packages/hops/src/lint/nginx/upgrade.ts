@@ -14,7 +14,7 @@ import {
   type ProxyLocation,
   shadowed,
 } from './config.js';
-import { connectionVariable } from './maps.js';
+import { connectionValue } from './maps.js';
 
 export const noUpgradeHeader: Rule<NginxConfig> = {
   id: 'NGX001',
@@ -43,13 +43,14 @@ export const noUpgradeHeader: Rule<NginxConfig> = {
 function upgradeLines(config: NginxConfig, { node, pass, connection, upgrade }: ProxyLocation): Problem['edits'] {
   const level = headersAt(node);
   const inherits = level.size === 0 && effectiveOne(node, 'proxy_set_header') !== undefined;
-  const variable = connectionVariable(config);
+  const isLacking = connection.sent.length === 0;
+  const added = isLacking ? connectionValue(config) : undefined;
   if (inherits || pass.parent !== node || upgrade.empty.length > 0) return undefined;
-  if (connection.sent.length === 0 && (variable === undefined || connection.empty.length > 0)) return undefined;
+  if (isLacking && (added === undefined || connection.empty.length > 0)) return undefined;
   const lines = ['proxy_set_header Upgrade $http_upgrade;'];
-  if (connection.sent.length === 0) lines.push(`proxy_set_header Connection $${variable};`);
+  if (added) lines.push(`proxy_set_header Connection ${added.value};`);
   if (effectiveOne(node, 'proxy_http_version') === undefined) lines.unshift('proxy_http_version 1.1;');
-  return [insertBehind(pass.directive, lines)];
+  return [insertBehind(pass.directive, lines), ...(added?.edits ?? [])];
 }
 
 export const noConnectionHeader: Rule<NginxConfig> = {
@@ -62,7 +63,7 @@ export const noConnectionHeader: Rule<NginxConfig> = {
   fix: 'Add `proxy_set_header Connection $connection_upgrade;` beside it, with the map of NGX006.',
   source: 'Measured with nginx 1.22.1 and Node 20.',
   *check(config) {
-    const variable = connectionVariable(config);
+    const mapped = connectionValue(config);
     for (const { node, upgrade, connection } of config.webSockets) {
       const [line] = upgrade.sent;
       if (line === undefined || connection.sent.length + connection.empty.length + connection.lost.length > 0) continue;
@@ -70,10 +71,10 @@ export const noConnectionHeader: Rule<NginxConfig> = {
         at: placeOf(line),
         severity: graveIfMissing(config, node),
         message: 'Upgrade is forwarded here, but no Connection header beside it',
-        edits:
-          variable === undefined
-            ? undefined
-            : [insertBehind(line.directive, [`proxy_set_header Connection $${variable};`])],
+        edits: mapped && [
+          insertBehind(line.directive, [`proxy_set_header Connection ${mapped.value};`]),
+          ...mapped.edits,
+        ],
       };
     }
   },

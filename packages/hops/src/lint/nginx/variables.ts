@@ -1,10 +1,9 @@
-import { own } from '../../nginx/effective.js';
 import type { Node } from '../../nginx/tree.js';
 import { variables } from '../../nginx/values.js';
 import { replace } from '../edits.js';
 import type { Problem, Rule } from '../rule.js';
 import { headerValue, type NginxConfig, placeOf } from './config.js';
-import { connectionVariable, inHandshake, isUpgrade, mapsOf } from './maps.js';
+import { addMap, connectionValue, inHandshake, isUpgrade, mapsOf } from './maps.js';
 
 /** Variables of nginx itself, as far as anyone would put them into Upgrade or Connection. */
 const BUILT_IN =
@@ -29,27 +28,18 @@ export const mapMissing: Rule<NginxConfig> = {
         for (const name of variables(headerValue(line))) {
           if (config.variables.has(name) || BUILT_IN.test(name)) continue;
           const isCertain = isMain && tree.isComplete;
+          const map = isCertain && connection.sent.includes(line) ? addMap(config, name) : undefined;
           yield {
             at: placeOf(line),
             severity: isCertain ? 'error' : 'warning',
             message: `nothing ${isCertain ? '' : 'in what was read '}sets $${name}: nginx refuses to start with it`,
-            edits: isCertain && connection.sent.includes(line) ? addMap(tree.main, name) : undefined,
+            edits: map && [map],
           };
         }
       }
     }
   },
 };
-
-function addMap(main: Node, name: string): Problem['edits'] {
-  const [first] = own(main, 'http')[0]?.children ?? [];
-  if (first === undefined || first.directive.source !== main.directive.source) return undefined;
-  const { source, start } = first.directive;
-  const indent = source.text.slice(source.lineStart(source.position(start).line), start);
-  if (indent.trim() !== '') return undefined;
-  const lines = [`map $http_upgrade $${name} {`, '    default upgrade;', "    ''      '';", '}', ''];
-  return [{ source, start, end: start, text: lines.map((line) => `${line}\n${indent}`).join('') }];
-}
 
 export const mapSwapped: Rule<NginxConfig> = {
   id: 'NGX007',
@@ -92,15 +82,12 @@ function* wrongConnection(config: NginxConfig, line: Node): Generator<Problem> {
     yield { at: placeOf(map), message };
     return;
   }
-  const variable = connectionVariable(config);
+  const mapped = connectionValue(config);
   const word = line.directive.words[2];
   const { source } = line.directive;
   yield {
     at: placeOf(line),
     message: `Connection is sent as "${said}" in a handshake, not as "upgrade"`,
-    edits:
-      variable === undefined || word === undefined
-        ? undefined
-        : [replace({ source, start: word.start, end: word.end }, `$${variable}`)],
+    edits: mapped && word && [replace({ source, start: word.start, end: word.end }, mapped.value), ...mapped.edits],
   };
 }
