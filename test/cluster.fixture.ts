@@ -46,10 +46,12 @@ export function ingress(name: string, path: string, metadata: object): Readonly<
 export interface ClusterState {
   objects: readonly unknown[];
   configMap?: Readonly<Record<string, string>>;
-  /** The controller has not reloaded since holdfast applied. */
-  stale?: boolean;
+  /** What the controller has last loaded, if it has not reloaded since. */
+  loaded?: readonly unknown[];
   /** Every call fails with this. */
   broken?: string;
+  /** Every `get` prints this. */
+  answer?: string;
 }
 
 export interface LiveMetadata {
@@ -90,6 +92,12 @@ export class ScriptedCluster {
     if (!object) throw new Error(`there is no ${name}`);
     edit(object.metadata);
     this.set({ objects });
+  }
+
+  /** The same objects, behind a controller that does not reload any more. */
+  stop(): void {
+    const { objects } = this.state;
+    this.set({ objects, loaded: objects });
   }
 
   get state(): { readonly objects: LiveObject[] } {

@@ -80,11 +80,27 @@ describe.concurrent('holdfast apply', () => {
   });
 
   it('fails, and says so, while the controller has not taken it', async () => {
-    using cluster = new ScriptedCluster({ objects: Object.values(PLATFORM), stale: true });
+    using cluster = new ScriptedCluster({ objects: Object.values(PLATFORM), loaded: Object.values(PLATFORM) });
     const { code, out } = await cluster.holdfast('apply', '--yes');
     expect(out).toContain('the controller has no such location yet');
     expect(code).toBe(1);
   });
+
+  it.each(['{}', '3', '[]', 'null', '{"items":[null,{}]}', '{"kind":"Ingress","metadata":null}'])(
+    'takes an answer of kubectl that is no object for a failure: %s',
+    async (answer) => {
+      using cluster = new ScriptedCluster({ objects: [], answer });
+      for (const verb of ['apply', 'verify', 'rollback']) {
+        const { code, out, error } = await cluster.holdfast(verb, ...(verb === 'verify' ? [] : ['--yes']));
+        expect({ code, out, error }).toEqual({
+          code: 1,
+          out: '',
+          error: expect.stringMatching(/HF_KUBECTL: .*its answer is not/) as string,
+        });
+      }
+      expect(changes(cluster)).toEqual([]);
+    },
+  );
 
   it('says what kubectl said when it fails', async () => {
     using cluster = new ScriptedCluster({
@@ -141,6 +157,16 @@ describe.concurrent('holdfast verify', () => {
     expect(wrong.filter((found) => found === 'connect 60 s, send 3600 s, read 60 s')).toHaveLength(8);
   });
 
+  it('finds an annotation of the controller that somebody has added, and no other', async () => {
+    using cluster = await applied();
+    change(cluster, 'cloud-prod-cloud-ws', 'example.com/team', 'voice');
+    expect((await cluster.holdfast('verify')).code).toBe(0);
+    change(cluster, 'cloud-prod-cloud-ws', `${NGINX}/upstream-hash-by`, '$request_uri');
+    const { code, out } = await cluster.holdfast('verify');
+    expect(out).toContain(`metadata.annotations.${NGINX}/upstream-hash-by is "$request_uri", not absent`);
+    expect(code).toBe(1);
+  });
+
   it('finds a unit that the controller drops in silence', async () => {
     using cluster = await applied();
     change(cluster, 'cloud-prod-cloud-ws', `${NGINX}/proxy-read-timeout`, '3600s');
@@ -178,13 +204,68 @@ describe.concurrent('holdfast rollback', () => {
     expect((await cluster.holdfast('rollback', '--yes')).out).toContain('nothing to roll back');
   });
 
-  it('leaves what carries our labels and another owner’s mark', async () => {
+  it('leaves what carries our labels and another owner’s mark, and says whose it is', async () => {
     using cluster = new ScriptedCluster();
     await cluster.holdfast('apply', '--yes');
     cluster.change('cloud-prod-cloud-ws', ({ labels }) => {
       labels['app.kubernetes.io/managed-by'] = 'Helm';
     });
-    await cluster.holdfast('rollback', '--yes');
+    const { code, error } = await cluster.holdfast('rollback', '--yes');
+    expect(error).toContain('HF_NOT_OURS');
+    expect(error).toContain('ingress.networking.k8s.io/cloud-prod-cloud-ws in default is managed by the manager Helm');
+    expect(code).toBe(1);
     expect(cluster.ingresses).toContain('cloud-prod-cloud-ws');
+  });
+
+  it('leaves what another program writes to, as apply and verify do', async () => {
+    using cluster = new ScriptedCluster();
+    await cluster.holdfast('apply', '--yes');
+    cluster.change('cloud-prod-cloud-ws', ({ managedFields }) => {
+      managedFields.push({ manager: 'helm', operation: 'Update' });
+    });
+    for (const verb of ['rollback', 'apply']) {
+      const { code, error } = await cluster.holdfast(verb, '--yes');
+      expect(error).toContain('cloud-prod-cloud-ws in default is managed by the field manager helm');
+      expect(code).toBe(1);
+    }
+    expect((await cluster.holdfast('verify')).out).toContain('it is managed by the field manager helm');
+    expect(cluster.ingresses).toContain('cloud-prod-cloud-ws');
+  });
+
+  it('deletes what only a person’s hand, a status and a hold on its deletion have been added to', async () => {
+    using cluster = new ScriptedCluster();
+    await cluster.holdfast('apply', '--yes');
+    cluster.change('cloud-prod-cloud-ws', ({ managedFields }) => {
+      managedFields.push(
+        { manager: 'kubectl-annotate', operation: 'Update' },
+        { manager: 'nginx-ingress-controller', operation: 'Update', subresource: 'status' },
+        {
+          manager: 'controller',
+          operation: 'Update',
+          fieldsV1: { 'f:metadata': { 'f:finalizers': { '.': {}, 'v:"ingress.k8s.aws/resources"': {} } } },
+        },
+      );
+    });
+    expect((await cluster.holdfast('rollback', '--yes')).code).toBe(0);
+    expect(cluster.ingresses).toEqual(['cloud-prod-cloud']);
+  });
+
+  it('does not say that all is right when no controller could be asked', async () => {
+    using cluster = new ScriptedCluster();
+    await cluster.holdfast('apply', '--yes');
+    const { code, out } = await cluster.holdfast('rollback', '--yes', '--controller-selector', 'app=none');
+    expect(out).toContain('no running pod has the labels app=none');
+    expect(code).toBe(1);
+  });
+
+  it('goes on looking, the second time, at a controller that has not let go the first time', async () => {
+    using cluster = new ScriptedCluster();
+    await cluster.holdfast('apply', '--yes');
+    cluster.stop();
+    expect((await cluster.holdfast('rollback', '--yes')).code).toBe(1);
+    const { code, out } = await cluster.holdfast('rollback', '--yes');
+    expect(out).toContain('nothing to roll back');
+    expect(out).toContain('no location of what was deleted: global.augmentos.cloud/glasses-ws/');
+    expect(code).toBe(1);
   });
 });

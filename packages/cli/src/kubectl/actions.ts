@@ -71,13 +71,15 @@ export const apply = told(async (work) => {
   await refuseForeign(work);
   await kubectl.apply(wanted.text, { dryRun: true });
   const diff = await kubectl.diff(wanted.text);
-  const stale = await staleObjects(work);
+  const { own: stale, strangers } = await staleObjects(work);
+  if (options.prune) refuse(strangers);
   if (diff === '') say(`nothing to change: ${wanted.objects.length} objects are as rendered`);
   else say(diff.trimEnd());
   for (const name of stale)
     say(
       `${shown(name)} is ours and is not rendered any more${options.prune ? ': it will be deleted' : ' (--prune deletes it)'}`,
     );
+  for (const stranger of strangers) say(`${stranger}, and is not rendered any more: it is not touched`);
   if (options.dryRun) return 0;
   const deletes = options.prune ? stale : [];
   if (diff !== '' || deletes.length > 0) {
@@ -103,21 +105,23 @@ export const verifyCluster = told(async (work) =>
 export const rollback = told(async (work) => {
   const { kubectl, options } = work;
   const say = sayer(work);
-  const own = await ownObjects(work);
-  if (own.length === 0) {
-    say('nothing to roll back: no object carries the labels of this environment');
-    return report(work, []);
-  }
+  const { own, strangers } = await labelled(work);
+  refuse(strangers);
+  if (own.length === 0) say('nothing to roll back: no object carries the labels of this environment');
   for (const name of own) say(`${options.dryRun ? 'would delete' : 'to be deleted'}: ${shown(name)}`);
   if (options.dryRun) return 0;
-  if (!(await isAgreed(work, 'delete these?'))) return 1;
+  if (own.length > 0 && !(await isAgreed(work, 'delete these?'))) return 1;
   for (const name of own) say((await kubectl.delete(name)).trimEnd());
-  const gone = own.filter(({ kind }) => kind.startsWith('ingress'));
-  return report(
-    work,
-    await settled(work, async () => [...(await left(kubectl, own)), ...(await verifyGone(kubectl, gone, work.place))]),
-  );
+  return report(work, await settled(work, async () => [...(await left(kubectl, own)), ...(await released(work, own))]));
 });
+
+/** Also of what an earlier rollback has deleted: its controller may not have reloaded by then. */
+async function released({ kubectl, wanted, place }: Work, own: readonly ObjectName[]): Promise<Check[]> {
+  if (!wanted.targets.includes('ingress-nginx')) return [];
+  const names = new Map([...own, ...wanted.objects.map(nameOf)].map((name) => [shown(name), name]));
+  const ingresses = [...names.values()].filter(({ kind }) => kind.startsWith('ingress'));
+  return verifyGone(kubectl, ingresses, place);
+}
 
 async function left(kubectl: Kubectl, own: readonly ObjectName[]): Promise<Check[]> {
   const checks: Check[] = [];
@@ -136,26 +140,42 @@ async function refuseForeign({ kubectl, wanted }: Work): Promise<void> {
   for (const manifest of wanted.objects) {
     const live = await kubectl.get(nameOf(manifest));
     const manager = live && foreignManager(live, wanted.labels);
-    if (manager !== undefined) strangers.push(`${shown(nameOf(manifest))} is managed by ${manager}`);
+    if (manager !== undefined) strangers.push(managedBy(nameOf(manifest), manager));
   }
+  refuse(strangers);
+}
+
+function refuse(strangers: readonly string[]): void {
   if (strangers.length > 0) throw new HoldfastError(errors.NOT_OURS, strangers.join('; '));
 }
 
-/** What carries our labels and no other owner's mark. */
-async function ownObjects({ kubectl, wanted }: Work): Promise<ObjectName[]> {
+const managedBy = (name: ObjectName, manager: string): string => `${shown(name)} is managed by ${manager}`;
+
+/** What carries our labels: ours, and what somebody else has taken over since, with who. */
+interface Labelled {
+  readonly own: ObjectName[];
+  readonly strangers: string[];
+}
+
+async function labelled(
+  { kubectl, wanted }: Work,
+  isMeant: (name: ObjectName) => boolean = () => true,
+): Promise<Labelled> {
   const selector = Object.entries(wanted.labels)
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
   const places = new Map(wanted.objects.map((one) => [`${resourceOf(one)} ${one.namespace}`, one]));
-  const found: ObjectName[] = [];
+  const found: Labelled = { own: [], strangers: [] };
   for (const one of places.values()) {
     for (const target of wanted.targets) {
       const live = await kubectl.list(resourceOf(one), `${selector},holdfast/target=${target}`, one.namespace);
-      found.push(
-        ...live
-          .filter((object) => foreignManager(object, wanted.labels) === undefined)
-          .map((object) => liveName(object, one.namespace)),
-      );
+      for (const object of live) {
+        const name = liveName(object, one.namespace);
+        if (!isMeant(name)) continue;
+        const manager = foreignManager(object, wanted.labels);
+        if (manager === undefined) found.own.push(name);
+        else found.strangers.push(managedBy(name, manager));
+      }
     }
   }
   return found;
@@ -167,9 +187,9 @@ const liveName = (object: KubeObject, namespace: string): ObjectName => ({
   namespace: object.metadata.namespace ?? namespace,
 });
 
-async function staleObjects(work: Work): Promise<ObjectName[]> {
+function staleObjects(work: Work): Promise<Labelled> {
   const rendered = new Set(work.wanted.objects.map((one) => shown(nameOf(one))));
-  return (await ownObjects(work)).filter((name) => !rendered.has(shown(name)));
+  return labelled(work, (name) => !rendered.has(shown(name)));
 }
 
 /** Looks again until all is right or the time is over: a controller takes some seconds to reload. */

@@ -1,5 +1,7 @@
 import { CONTROLLER_DEFAULTS_MS, type Timeouts } from './controller.js';
 
+const PREFIX = 'nginx.ingress.kubernetes.io/';
+
 /** Where a live object is not as it was rendered. */
 export interface Difference {
   readonly path: string;
@@ -24,7 +26,19 @@ export function compare(expected: unknown, actual: unknown, path = ''): Differen
   ];
 }
 
-const PREFIX = 'nginx.ingress.kubernetes.io/';
+/** Annotations of the controller that were not rendered. What others add does nothing; each of these changes how it routes. */
+export function addedAnnotations(
+  expected: Readonly<Record<string, string>> = {},
+  actual: Readonly<Record<string, string>> = {},
+): Difference[] {
+  return Object.entries(actual)
+    .filter(([key]) => key.startsWith(PREFIX) && !Object.hasOwn(expected, key))
+    .map(([key, value]) => ({
+      path: `metadata.annotations.${key}`,
+      expected: 'absent',
+      actual: JSON.stringify(value),
+    }));
+}
 
 /** Timeouts that annotations (or, without a prefix, a ConfigMap) ask of the controller; what it cannot read it replaces. */
 export function annotationTimeouts(

@@ -34,6 +34,12 @@ export interface ManagedFields {
   readonly manager: string;
   readonly operation: string;
   readonly subresource?: string;
+  readonly fieldsV1?: WrittenFields;
+}
+
+/** Names of the fields that a manager has written, each with those inside of it. */
+export interface WrittenFields {
+  readonly [field: string]: WrittenFields;
 }
 
 /** Which object is meant: `ingress.networking.k8s.io`, its name, its namespace. */
@@ -64,7 +70,7 @@ export class Kubectl {
   async get({ kind, name, namespace }: ObjectName): Promise<KubeObject | undefined> {
     const flags = ['-o', 'json', '--show-managed-fields', '--ignore-not-found'];
     const text = await this.#answer(['get', kind, name, '-n', namespace, ...flags]);
-    return text.trim() === '' ? undefined : (parse(text) as KubeObject);
+    return text.trim() === '' ? undefined : objectIn(parse(text));
   }
 
   /** All objects of a kind that carry the labels, in one namespace or in all. */
@@ -72,7 +78,9 @@ export class Kubectl {
     const where = namespace === undefined ? ['-A'] : ['-n', namespace];
     const select = selector === '' ? [] : ['-l', selector];
     const text = await this.#answer(['get', kind, ...where, ...select, '-o', 'json', '--show-managed-fields']);
-    return (parse(text) as { items?: KubeObject[] }).items ?? [];
+    const answer = parse(text);
+    if (isRecord(answer) && Array.isArray(answer['items'])) return answer['items'].map(objectIn);
+    throw new HoldfastError(errors.KUBECTL, `its answer is not a list of objects: ${excerpt(answer)}`);
   }
 
   /** What the server would change, as a unified diff; empty where nothing. */
@@ -127,6 +135,39 @@ function parse(text: string): unknown {
     throw new HoldfastError(errors.KUBECTL, 'its answer is not JSON', { cause });
   }
 }
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const isTexts = (value: unknown): boolean =>
+  value === undefined || (isRecord(value) && Object.values(value).every((text) => typeof text === 'string'));
+const isFields = (value: unknown): boolean => isRecord(value) && Object.values(value).every(isFields);
+const isManagedFields = (value: unknown): boolean =>
+  isRecord(value) &&
+  typeof value['manager'] === 'string' &&
+  (value['fieldsV1'] === undefined || isFields(value['fieldsV1']));
+
+function isKubeObject(value: unknown): value is KubeObject {
+  if (!isRecord(value) || typeof value['apiVersion'] !== 'string' || typeof value['kind'] !== 'string') return false;
+  const { metadata } = value;
+  if (!isRecord(metadata) || typeof metadata['name'] !== 'string') return false;
+  const { namespace = '', labels, annotations, managedFields = [] } = metadata;
+  return (
+    typeof namespace === 'string' &&
+    isTexts(labels) &&
+    isTexts(annotations) &&
+    Array.isArray(managedFields) &&
+    managedFields.every(isManagedFields)
+  );
+}
+
+/** A wrapper around kubectl may print what it likes: whose object it is must never be read from half an answer. */
+function objectIn(value: unknown): KubeObject {
+  if (isKubeObject(value)) return value;
+  throw new HoldfastError(errors.KUBECTL, `its answer is not an object of Kubernetes: ${excerpt(value)}`);
+}
+
+const EXCERPT_CHARS = 80;
+const excerpt = (value: unknown): string => JSON.stringify(value).slice(0, EXCERPT_CHARS);
 
 const STDERR_CHARS = 2_000;
 

@@ -1,4 +1,4 @@
-import type { KubeObject } from './kubectl.js';
+import { FIELD_MANAGER, type KubeObject, type ManagedFields } from './kubectl.js';
 
 type Metadata = KubeObject['metadata'];
 
@@ -25,19 +25,38 @@ const OWNERS: readonly Claim[] = [
 ];
 
 /** Controllers write the status of objects that others own, and we write our own fields. */
-const writer: Claim = {
+const isWriter = ({ manager, subresource }: ManagedFields): boolean =>
+  subresource === undefined && manager !== FIELD_MANAGER;
+
+/** What controllers leave on an object that they serve: their hold on its deletion, and notes about the load balancer that they made. */
+const SERVING = /^f:(?:finalizers$|cloud\.google\.com\/|networking\.gke\.io\/)/;
+
+/** Whether a manager has written nothing but that. Without a list of fields it may have written anything. */
+function isServing({ fieldsV1 }: ManagedFields): boolean {
+  const { 'f:metadata': metadata, ...rest } = fieldsV1 ?? {};
+  const { 'f:annotations': annotations = {}, ...others } = metadata ?? {};
+  const keys = [...Object.keys(rest), ...Object.keys(others), ...Object.keys(annotations)].filter((key) => key !== '.');
+  return keys.length > 0 && keys.every((key) => SERVING.test(key));
+}
+
+/** `kubectl edit`, `annotate` and their like: a person. */
+const isByHand = ({ manager }: ManagedFields): boolean => /^kubectl(?:-|$)/.test(manager);
+
+/** On an object without our labels any writer is its owner; on ours, one that is neither a hand nor serves it. */
+const writer = (isOurs: boolean): Claim => ({
   by: ({ managedFields = [] }) =>
-    managedFields.find(({ manager, subresource }) => subresource === undefined && manager !== 'holdfast')?.manager,
+    managedFields.find((fields) => isWriter(fields) && !(isOurs && (isByHand(fields) || isServing(fields))))?.manager,
   what: 'the field manager',
-};
+});
 
 /**
- * Who manages an object that is not ours to touch; undefined when it is ours. Ours is what carries our labels, all of them, and no
- * mark of another owner. Fields that others have set on it by hand are no reason: the API server tells of those as conflicts.
+ * Who manages an object that is not ours to touch; undefined when it is ours. Ours is what carries our labels, all of them, no mark
+ * of another owner, and no fields of another program. Fields that people have set on it by hand are no reason: the API server tells
+ * of those as conflicts.
  */
 export function foreignManager({ metadata }: KubeObject, own: Readonly<Record<string, string>>): string | undefined {
   const isOurs = Object.entries(own).every(([label, value]) => metadata.labels?.[label] === value);
-  for (const { by, what } of isOurs ? OWNERS : [...OWNERS, writer]) {
+  for (const { by, what } of [...OWNERS, writer(isOurs)]) {
     const name = by(metadata);
     if (name !== undefined) return `${what} ${name}`;
   }

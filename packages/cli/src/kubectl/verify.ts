@@ -1,7 +1,7 @@
-import { annotationTimeouts, compare, type Difference } from './expectations.js';
+import { addedAnnotations, annotationTimeouts, compare, type Difference } from './expectations.js';
 import { liveLocations, TIMEOUTS, type LiveLocation, type Timeouts } from './controller.js';
 import { foreignManager } from './ownership.js';
-import type { Kubectl, KubeObject } from './kubectl.js';
+import type { Kubectl, KubeObject, ObjectName } from './kubectl.js';
 import { nameOf, shown, type Wanted } from './manifests.js';
 
 /** One thing that was looked at, and whether it is as it should be. */
@@ -36,7 +36,11 @@ export async function verify(kubectl: Kubectl, wanted: Wanted, place: Controller
       continue;
     }
     const manager = foreignManager(live, wanted.labels);
-    const differences = compare(manifest.object, live);
+    const { annotations } = (manifest.object as unknown as LiveIngress).metadata;
+    const differences = [
+      ...compare(manifest.object, live),
+      ...addedAnnotations(annotations, live.metadata.annotations),
+    ];
     checks.push(
       manager === undefined
         ? checkOf(what, differences)
@@ -61,10 +65,8 @@ function checkOf(what: string, differences: readonly Difference[]): Check {
 /** Whether the nginx.conf of each controller pod holds the values for exactly the WebSocket paths, and the others kept theirs. */
 async function verifyController(kubectl: Kubectl, wanted: Wanted, place: ControllerPlace): Promise<Check[]> {
   const ingresses = await kubectl.list('ingress.networking.k8s.io', '');
-  const pods = (await kubectl.list('pod', place.selector, place.namespace)).filter(isRunning);
-  if (pods.length === 0) {
-    return [{ what: 'the controller', isRight: false, found: `no running pod has the labels ${place.selector}` }];
-  }
+  const pods = await controllerPods(kubectl, place);
+  if (pods.length === 0) return [noController(place)];
   const defaults = await controllerDefaults(kubectl, pods);
   const ours = new Set(
     wanted.objects.filter(({ kind }) => kind === 'Ingress').map(({ namespace, name }) => `${namespace}/${name}`),
@@ -79,6 +81,13 @@ async function verifyController(kubectl: Kubectl, wanted: Wanted, place: Control
   return checks;
 }
 
+const controllerPods = async (kubectl: Kubectl, { selector, namespace }: ControllerPlace): Promise<KubeObject[]> =>
+  (await kubectl.list('pod', selector, namespace)).filter(isRunning);
+const noController = ({ selector }: ControllerPlace): Check => ({
+  what: 'the controller',
+  isRight: false,
+  found: `no running pod has the labels ${selector}`,
+});
 const isRunning = (pod: KubeObject): boolean => (pod['status'] as { phase?: string } | undefined)?.phase === 'Running';
 
 /** What the ConfigMap beside the controller says for everybody. */
@@ -171,14 +180,19 @@ function others(
     });
 }
 
-/** Whether nothing of an environment is left: neither objects nor locations. */
+/** Whether the controller has let go of the Ingresses of an environment that are not there any more. */
 export async function verifyGone(
   kubectl: Kubectl,
-  gone: readonly { readonly namespace: string; readonly name: string }[],
+  ingresses: readonly ObjectName[],
   place: ControllerPlace,
 ): Promise<Check[]> {
-  const names = new Set(gone.map(({ namespace, name }) => `${namespace}/${name}`));
-  const pods = (await kubectl.list('pod', place.selector, place.namespace)).filter(isRunning);
+  const names = new Set<string>();
+  for (const ingress of ingresses) {
+    // Somebody else may have one of that name, and its locations are theirs.
+    if (!(await kubectl.get(ingress))) names.add(`${ingress.namespace}/${ingress.name}`);
+  }
+  const pods = await controllerPods(kubectl, place);
+  if (pods.length === 0) return [noController(place)];
   const checks: Check[] = [];
   for (const pod of pods) {
     const left = liveLocations(await kubectl.read(pod, place.container, '/etc/nginx/nginx.conf')).filter(
