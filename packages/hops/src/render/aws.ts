@@ -1,6 +1,6 @@
-import { type Environment, type HopUse, type Stickiness, formatDuration } from '@holdfast/policy';
+import { type Environment, type HopUse, formatDuration } from '@holdfast/policy';
 import { clockOf, groupBy, hopOf, isOn, optionOf, ownLabels, stickinessInWords, frontService } from './chain.js';
-import { type Notes, type Target, unsupported } from './target.js';
+import { checkOneStickiness, type Notes, type Target, unsupported } from './target.js';
 import { mostSpecificFirst, seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
 
@@ -67,9 +67,7 @@ function albIngress(env: Environment, hop: HopUse, notes: Notes): Yaml {
           'silence of both directions; TCP keepalive does not count, a WebSocket ping does',
         ),
         [`${ALB}/target-group-attributes`]: noted(
-          [`deregistration_delay.timeout_seconds=${deregistrationS(env, hop)}`, ...albStickiness(env.stickiness)].join(
-            ',',
-          ),
+          [`deregistration_delay.timeout_seconds=${deregistrationS(env, hop)}`, ...albStickiness(env, notes)].join(','),
           'the delay is preStop and drain: nothing is cut before',
         ),
         ...albHealth(env),
@@ -111,7 +109,9 @@ function deregistrationS(env: Environment, hop: HopUse): number {
 }
 
 /** `lb_cookie` has the load balancer's name; a cookie of the policy's name must come from the application. */
-function albStickiness(stickiness: Stickiness): string[] {
+function albStickiness(env: Environment, notes: Notes): string[] {
+  checkOneStickiness('aws', env, 'the target group of an ALB');
+  const { stickiness } = env;
   if (stickiness.by === 'none') {
     return [
       `load_balancing.algorithm.type=${stickiness.balance === 'least' ? 'least_outstanding_requests' : 'round_robin'}`,
@@ -120,9 +120,11 @@ function albStickiness(stickiness: Stickiness): string[] {
   if (stickiness.by !== 'cookie') {
     throw unsupported('aws', `${stickinessInWords(stickiness)} at an ALB`, 'an ALB sticks by cookie only');
   }
-  const { maxAgeMs } = stickiness.cookie;
+  const { name, maxAgeMs } = stickiness.cookie;
   const lifeS = maxAgeMs === undefined ? 86_400 : seconds(maxAgeMs);
   if (lifeS > STICKY_S_MAX) throw unsupported('aws', `a cookie of ${lifeS} s`, `an ALB has at most ${STICKY_S_MAX}`);
+  notes.add(`the cookie is AWS's own, AWSALB, not ${name}, and so are its path, domain, SameSite and other attributes`);
+  if (maxAgeMs === undefined) notes.add('the cookie lives for a day: an ALB has none that ends with the browser');
   return ['stickiness.enabled=true', 'stickiness.type=lb_cookie', `stickiness.lb_cookie.duration_seconds=${lifeS}`];
 }
 
@@ -136,6 +138,7 @@ function nlbService(env: Environment, hop: HopUse, notes: Notes): Yaml {
     );
   }
   const next = env.hops.slice(env.hops.indexOf(hop) + 1).find(({ kind }) => kind !== 'kube-proxy');
+  if (!next) checkOneStickiness('aws', env, 'the target group of an NLB');
   if (next)
     notes.add(`the NLB leads to ${next.name}: take these annotations over to its Service, which its own chart makes`);
   else if (env.stickiness.by !== 'none' && env.stickiness.by !== 'ip') {

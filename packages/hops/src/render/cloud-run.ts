@@ -1,6 +1,6 @@
 import { type Environment, type Stickiness, formatDuration } from '@holdfast/policy';
 import { hopOf, ownLabels, stickinessInWords } from './chain.js';
-import { type Notes, type Target, unsupported } from './target.js';
+import { checkOneStickiness, type Notes, type Target, unsupported } from './target.js';
 import { seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
 
@@ -21,6 +21,7 @@ export const cloudRun: Target = {
 function service(env: Environment, notes: Notes): Yaml {
   const { name, image, port } = env.service;
   if (image === undefined) throw unsupported('cloud-run', 'a service without an image', 'set service.image');
+  checkOneStickiness('cloud-run', env, 'Cloud Run');
   const isSticky = affinity(env.stickiness, notes);
   const { min, max } = env.rollout.autoscale ?? { min: env.rollout.replicas, max: env.rollout.replicas };
   return {

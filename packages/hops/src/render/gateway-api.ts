@@ -109,7 +109,7 @@ function persistence(env: Environment, route: Route, by: Implementation | undefi
   }
   const { name, maxAgeMs } = stickiness.cookie;
   notes.add(
-    `path, Secure and SameSite of the cookie ${name} are the implementation's: sessionPersistence has no fields for them`,
+    `of the cookie ${name} only maxAge is rendered, and the other attributes are the implementation's: sessionPersistence has no fields for them`,
   );
   return {
     sessionName: name,

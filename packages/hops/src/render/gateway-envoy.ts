@@ -108,7 +108,7 @@ function loadBalancer(stickiness: Stickiness): Yaml {
   }
 }
 
-function cookie({ name, path, maxAgeMs, httpOnly, secure, sameSite }: CookiePolicy): Yaml {
+function cookie({ name, path, maxAgeMs, httpOnly, secure, sameSite, domain, partitioned }: CookiePolicy): Yaml {
   return {
     name,
     ttl: maxAgeMs === undefined ? noted('0s', 'as long as the browser lives') : gatewayDuration(maxAgeMs),
@@ -117,6 +117,8 @@ function cookie({ name, path, maxAgeMs, httpOnly, secure, sameSite }: CookiePoli
       SameSite: capital(sameSite),
       HttpOnly: httpOnly ? '' : undefined,
       Secure: secure ? '' : undefined,
+      Domain: domain,
+      Partitioned: partitioned ? '' : undefined,
     },
   };
 }

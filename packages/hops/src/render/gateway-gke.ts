@@ -1,7 +1,7 @@
 import { type Environment, type Stickiness, formatDuration } from '@holdfast/policy';
 import { hopOf, ownLabels, frontService } from './chain.js';
 import type { Implementation, RouteGroup } from './gateway-implementation.js';
-import { type Notes, unsupported } from './target.js';
+import { checkOneStickiness, type Notes, unsupported } from './target.js';
 import { seconds } from './units.js';
 import { noted, type Yaml } from './yaml.js';
 
@@ -19,6 +19,7 @@ export const gkePolicies: Implementation = {
 };
 
 function backendPolicy(env: Environment, groups: readonly RouteGroup[], notes: Notes): Yaml {
+  checkOneStickiness('gateway-api', env, 'a GCPBackendPolicy');
   const readMs = Math.max(...groups.map(({ first }) => first.readMs));
   const timeoutSec = seconds(readMs);
   if (timeoutSec > TIMEOUT_S_MAX) {

@@ -1,6 +1,7 @@
 import { type Environment, formatDuration } from '@holdfast/policy';
 import { ownLabels, frontService } from './chain.js';
 import type { Implementation } from './gateway-implementation.js';
+import { unsupported } from './target.js';
 import { seconds } from './units.js';
 import { noted, type Yaml } from './yaml.js';
 
@@ -18,6 +19,11 @@ export const nginxFabricPolicies: Implementation = {
     notes.add(
       'its open source data plane reloads when endpoints change, and old workers keep what they have: set worker_shutdown_timeout',
     );
+    const isByAddress = env.stickiness.by === 'ip';
+    if (env.routes.some(({ stickiness }) => (stickiness.by === 'ip') !== isByAddress)) {
+      const instead = 'an UpstreamSettingsPolicy has one way for the whole Service: set it for the environment';
+      throw unsupported('gateway-api', 'stickiness by address of one route', instead);
+    }
     const settings = groups.map(({ name, first }): Yaml => ({
       apiVersion: API,
       kind: 'ProxySettingsPolicy',

@@ -8,10 +8,11 @@ import {
   proxiesBefore,
   secretOf,
   SESSION_PARAMETER,
+  stickinessInWords,
   websocketsOf,
 } from './chain.js';
 import { capital } from './own-proxy.js';
-import type { Notes, Target } from './target.js';
+import { type Notes, type Target, unsupported } from './target.js';
 import { identifier, seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
 
@@ -25,13 +26,40 @@ export const ingressNginx: Target = {
   fits: (env) => hopOf(env, 'ingress-nginx') !== undefined,
   render(env, notes) {
     tellOfController(env, notes);
+    for (const routes of groupBy(websocketsOf(env), ({ port }) => `${port.port}`)) checkUpstream(env, routes, notes);
     const groups = groupBy(websocketsOf(env), treatmentOf);
     return groups.map((routes, i) => {
       const name = `${env.service.name}-ws${i === 0 ? '' : `-${i + 1}`}`;
-      return { path: `${name}.yaml`, text: yaml(ingress(env, name, routes)) };
+      return { path: `${name}.yaml`, text: yaml(ingress(env, name, routes, notes)) };
     });
   },
 };
+
+/**
+ * The controller has one upstream for a Service and its port, and takes how it balances from the oldest Ingress that names them. Only
+ * cookies are of an Ingress: beside its paths, those of another one do without.
+ */
+function checkUpstream(env: Environment, routes: readonly Route[], notes: Notes): void {
+  const all = groupBy(
+    routes.map(({ stickiness }) => stickiness),
+    (stickiness) => JSON.stringify(stickiness),
+  ).flatMap(([first]) => first ?? []);
+  const hasCookie = all.some(({ by }) => by === 'cookie');
+  const ways = all.filter((way) => !(hasCookie && way.by === 'none' && way.balance === 'round-robin'));
+  if (ways.length > 1) {
+    throw unsupported(
+      'ingress-nginx',
+      ways.map(stickinessInWords).join(' and '),
+      'the controller balances a Service and its port in one way: give these routes the same stickiness, or another port',
+    );
+  }
+  const [way] = ways;
+  if (way === undefined || way.by === 'none' || way.by === 'cookie') return;
+  notes.add(
+    `${stickinessInWords(way)} (upstream-hash-by) is taken from the oldest Ingress that names ${frontService(env)}:${routes[0]?.port.port}: ` +
+      'if another one names it too, give that one the same annotation, or this one may be ignored',
+  );
+}
 
 /** Annotations are of the whole Ingress, so paths that are treated differently need one each. */
 const treatmentOf = ({ connectMs, readMs, sendMs, stickiness, hosts }: Route): string =>
@@ -53,7 +81,7 @@ function tellOfController(env: Environment, notes: Notes): void {
   }
 }
 
-function ingress(env: Environment, name: string, routes: readonly Route[]): Yaml {
+function ingress(env: Environment, name: string, routes: readonly Route[], notes: Notes): Yaml {
   const [first] = routes;
   const hosts = first && first.hosts.length > 0 ? first.hosts : env.hosts;
   return {
@@ -63,7 +91,7 @@ function ingress(env: Environment, name: string, routes: readonly Route[]): Yaml
       name,
       namespace: env.namespace,
       labels: noted(ownLabels(env, 'ingress-nginx'), 'By these rollback finds what holdfast made.'),
-      annotations: first && annotations(env, first),
+      annotations: first && annotations(env, first, notes),
     },
     spec: {
       ingressClassName: optionOf(hopOf(env, 'ingress-nginx'), 'class') ?? 'nginx',
@@ -83,7 +111,7 @@ const path = (env: Environment, route: Route): Yaml => ({
 });
 
 /** Numbers are strings without a unit: the controller drops `3600s` silently and uses its default of 60. */
-function annotations(env: Environment, route: Route): { readonly [name: string]: Yaml } {
+function annotations(env: Environment, route: Route, notes: Notes): { readonly [name: string]: Yaml } {
   return {
     ...issuer(env),
     [`${ANNOTATION}/proxy-connect-timeout`]: noted(
@@ -95,7 +123,7 @@ function annotations(env: Environment, route: Route): { readonly [name: string]:
       `silence of both directions, ${formatDuration(route.readMs)}`,
     ),
     [`${ANNOTATION}/proxy-send-timeout`]: noted(`${seconds(route.sendMs)}`, 'the pod takes no byte; no idle timeout'),
-    ...affinity(route.stickiness),
+    ...affinity(route.stickiness, notes),
   };
 }
 
@@ -106,7 +134,7 @@ function issuer(env: Environment): { readonly [name: string]: Yaml } {
   return { [`cert-manager.io/${kind}`]: given.name };
 }
 
-function affinity(stickiness: Stickiness): { readonly [name: string]: Yaml } {
+function affinity(stickiness: Stickiness, notes: Notes): { readonly [name: string]: Yaml } {
   switch (stickiness.by) {
     case 'none':
       return stickiness.balance === 'least'
@@ -124,12 +152,19 @@ function affinity(stickiness: Stickiness): { readonly [name: string]: Yaml } {
         ),
       };
     case 'cookie':
-      return cookieAffinity(stickiness.cookie);
+      return cookieAffinity(stickiness.cookie, notes);
   }
 }
 
-/** There is no annotation for HttpOnly: the controller's cookies always are. */
-function cookieAffinity(cookie: CookiePolicy): { readonly [name: string]: Yaml } {
+function cookieAffinity(cookie: CookiePolicy, notes: Notes): { readonly [name: string]: Yaml } {
+  if (!cookie.httpOnly) {
+    notes.add(
+      `the cookie ${cookie.name} is HttpOnly although the policy says otherwise: those of the controller always are`,
+    );
+  }
+  if (cookie.partitioned) {
+    notes.add(`Partitioned of the cookie ${cookie.name} is not rendered: the controller has no annotation for it`);
+  }
   const maxAge = cookie.maxAgeMs === undefined ? undefined : `${seconds(cookie.maxAgeMs)}`;
   const given: { readonly [name: string]: Yaml | undefined } = {
     affinity: 'cookie',

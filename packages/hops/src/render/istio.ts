@@ -1,6 +1,6 @@
 import type { CookiePolicy, Environment, Route, Stickiness } from '@holdfast/policy';
 import { connectionsInAll, hopOf, ownLabels, secretOf, serviceHost, SESSION_PARAMETER } from './chain.js';
-import { type Notes, type Target, unsupported } from './target.js';
+import { checkOneStickiness, type Notes, type Target } from './target.js';
 import { duration, mostSpecificFirst, seconds } from './units.js';
 import { noted, type Yaml, yaml } from './yaml.js';
 
@@ -100,13 +100,7 @@ function matches(env: Environment, route: Route): Yaml {
 function destinationRule(env: Environment, notes: Notes): Yaml {
   const connections = connectionsInAll(env);
   const connectMs = Math.max(...env.routes.map((route) => route.connectMs), 1000);
-  if (env.routes.some((route) => JSON.stringify(route.stickiness) !== JSON.stringify(env.stickiness))) {
-    throw unsupported(
-      'istio',
-      'a stickiness of one route',
-      'a DestinationRule has one for the whole Service: set it for the environment',
-    );
-  }
+  checkOneStickiness('istio', env, 'a DestinationRule');
   return {
     apiVersion: API,
     kind: 'DestinationRule',
@@ -161,7 +155,7 @@ function loadBalancer(stickiness: Stickiness, notes: Notes): Yaml {
 
 function cookie({ name, path, maxAgeMs }: CookiePolicy, notes: Notes): Yaml {
   notes.add(
-    `Secure and SameSite of the cookie ${name} are not rendered: this version of DestinationRule has no fields for them`,
+    `of the cookie ${name} only path and maxAge are rendered: this version of DestinationRule has no fields for Secure, SameSite, HttpOnly, Domain and Partitioned`,
   );
   return {
     name,

@@ -2,7 +2,7 @@ import { type Environment, type Route, type Stickiness, formatDuration } from '@
 import { clockOf, hopOf } from './chain.js';
 import { because, block, type Line } from './conf.js';
 import { ERROR_PAGE } from './nginx-errors.js';
-import { makesCookies, upstreamOf } from './nginx-upstream.js';
+import { makesCookie, upstreamOf } from './nginx-upstream.js';
 import { acceptsOf, knowsAddress } from './own-proxy.js';
 import { identifier, mostSpecificFirst, seconds } from './units.js';
 
@@ -114,6 +114,6 @@ function limitLines(env: Environment): Line[] {
 
 /** Set with the first answer, also of a handshake. Without `always` the 101 would go without it. */
 function cookieLines(stickiness: Stickiness, env: Environment): Line[] {
-  if (stickiness.by !== 'cookie' || makesCookies(env)) return [];
+  if (stickiness.by !== 'cookie' || makesCookie(env, stickiness.cookie)) return [];
   return ['', `add_header Set-Cookie $${identifier(stickiness.cookie.name)}_set always;`];
 }

@@ -24,8 +24,9 @@ export function upstreamOf(env: Environment, { stickiness, port }: Destination):
     : `${id}_${identifier(port.name)}${how}`;
 }
 
-/** Whether this nginx makes the cookie itself. */
-export const makesCookies = (env: Environment): boolean => hasVersion(hopOf(env, 'nginx'), STICKY_VERSION);
+/** Whether this nginx makes the cookie itself. Its `sticky` has no word for Partitioned. */
+export const makesCookie = (env: Environment, { partitioned }: CookiePolicy): boolean =>
+  !partitioned && hasVersion(hopOf(env, 'nginx'), STICKY_VERSION);
 
 export function upstreamsOf(env: Environment, notes: Notes): Line[] {
   const health: Destination = { stickiness: { by: 'none', balance: 'round-robin' }, port: env.service.port };
@@ -55,7 +56,7 @@ function upstream(env: Environment, destination: Destination, notes: Notes): Lin
 
 function checkNginx(env: Environment, stickiness: Stickiness): void {
   checkStickiness(env, stickiness, 'nginx');
-  const isHashed = stickiness.by !== 'none' && !(stickiness.by === 'cookie' && makesCookies(env));
+  const isHashed = stickiness.by !== 'none' && !(stickiness.by === 'cookie' && makesCookie(env, stickiness.cookie));
   if (isHashed && env.pods.some(({ backup }) => backup)) {
     const wish = `a backup pod with stickiness by ${stickiness.by}`;
     throw unsupported('nginx', wish, 'its hash methods have none: leave backup out');
@@ -94,12 +95,12 @@ function methodLines(stickiness: Stickiness, env: Environment): Line[] {
     case 'session':
       return [because(`hash $${keyOf(stickiness)} consistent;`, 'consistent: a pod more or less moves its share only')];
     case 'cookie':
-      return makesCookies(env)
+      return makesCookie(env, stickiness.cookie)
         ? [stickyDirective(stickiness.cookie)]
         : [
             because(
               `hash $${keyOf(stickiness)} consistent;`,
-              `nginx has cookies of its own from ${STICKY_VERSION.join('.')}`,
+              `nginx has cookies of its own from ${STICKY_VERSION.join('.')}, none of them Partitioned`,
             ),
           ];
   }
@@ -137,7 +138,7 @@ function keyLines(stickiness: Stickiness, env: Environment, notes: Notes): Line[
         '',
       ];
     case 'cookie':
-      return makesCookies(env) ? [] : cookieMaps(stickiness.cookie, keyOf(stickiness));
+      return makesCookie(env, stickiness.cookie) ? [] : cookieMaps(stickiness.cookie, keyOf(stickiness));
   }
 }
 

@@ -74,6 +74,7 @@ describe('render', () => {
 describe('a wish that a target cannot fulfil', () => {
   const tls = { secrets: new Map<string, string>() };
   const image = { service: { ...environment().service, image: 'chat:1' } };
+  const ofOneRoute = { routes: [route('/ws', { stickiness: { by: 'ip' } })] };
   const slow = [route('/ws', { readMs: 7 * 86_400_000 })];
 
   it.each<[TargetName, string, Partial<Environment>]>([
@@ -128,6 +129,26 @@ describe('a wish that a target cannot fulfil', () => {
     ],
     ['gateway-api', 'stickiness by session', { hops: [hop('envoy-gateway')], ...sticky({ by: 'session' }) }],
     ['gateway-api', 'a backend timeout of 7d on GKE', { hops: [hop('gcp-global-alb')], routes: slow }],
+    [
+      'ingress-nginx',
+      'stickiness by address and stickiness by the header X-A',
+      {
+        routes: [
+          route('/ws', { stickiness: { by: 'ip' } }),
+          route('/chat', { stickiness: { by: 'header', header: 'X-A' } }),
+        ],
+      },
+    ],
+    [
+      'ingress-nginx',
+      'each pod in turn and stickiness by session',
+      { routes: [route('/ws'), route('/chat', { stickiness: { by: 'session' } })] },
+    ],
+    ['gateway-api', 'a stickiness of one route', { hops: [hop('gcp-global-alb')], ...ofOneRoute }],
+    ['gateway-api', 'stickiness by address of one route', { hops: [hop('nginx-gateway-fabric')], ...ofOneRoute }],
+    ['aws', 'a stickiness of one route', { hops: [hop('aws-alb')], ...ofOneRoute }],
+    ['aws', 'a stickiness of one route', { hops: [hop('aws-nlb')], ...ofOneRoute }],
+    ['cloud-run', 'a stickiness of one route', { ...image, ...ofOneRoute }],
     ['istio', 'a stickiness of one route', { routes: [route('/ws', { stickiness: { by: 'ip' } })] }],
   ])('is refused by %s: %s', (target, wish, more) => {
     expect(refusal(target, more)).toContain(`${target} cannot do this: ${wish}`);
@@ -138,6 +159,51 @@ describe('a wish that a target cannot fulfil', () => {
     expect(render(policyOf(env), env)[0]?.notes).toEqual([
       'limits.connectionsPerAddress is not rendered: behind cloudflare clients share addresses; name its networks in gateway.trustedProxies',
     ]);
+  });
+});
+
+describe('stickiness that is another one than it seems', () => {
+  const notesOf = (target: TargetName, more: Partial<Environment>): string => {
+    const env = environment(more);
+    return (render(policyOf(env), env, [target])[0]?.notes ?? []).join('\n');
+  };
+  const odd = { ...cookieOf(), httpOnly: false, partitioned: true, domain: 'example.com', path: '/x' };
+  const oddly = sticky({ by: 'cookie', cookie: odd });
+
+  it('is said of ingress-nginx, which hashes as the oldest Ingress of a Service says', () => {
+    expect(notesOf('ingress-nginx', sticky({ by: 'ip' }))).toContain(
+      'stickiness by address (upstream-hash-by) is taken from the oldest Ingress that names chat:80',
+    );
+    expect(notesOf('ingress-nginx', sticky(COOKIE))).not.toContain('oldest');
+    // Cookies are of an Ingress, so a path without them may stand beside.
+    expect(notesOf('ingress-nginx', { routes: [route('/a'), route('/b', { stickiness: COOKIE })] })).not.toContain(
+      'oldest',
+    );
+  });
+
+  it.each<[TargetName, Partial<Environment>, RegExp]>([
+    ['ingress-nginx', oddly, /SERVERID is HttpOnly although.*\n.*Partitioned of the cookie SERVERID is not rendered/],
+    ['istio', oddly, /of the cookie SERVERID only path and maxAge are rendered.*HttpOnly, Domain and Partitioned/],
+    ['aws', { hops: [hop('aws-alb')], ...oddly }, /AWSALB, not SERVERID, and so are its path, domain, SameSite/],
+    [
+      'gateway-api',
+      { hops: [hop('gcp-global-alb')], ...oddly },
+      /Google's own, not SERVERID, and so are its attributes/,
+    ],
+  ])('is said of the attributes of a cookie at %s', (target, more, note) => {
+    expect(notesOf(target, more)).toMatch(note);
+  });
+
+  it('is not where an attribute can be rendered', () => {
+    const textOf = (target: TargetName, first: Environment['hops'][number]): string => {
+      const env = environment({ ...oddly, pods: pods(1), hops: [first] });
+      return render(policyOf(env), env, [target])
+        .flatMap(({ files }) => files.map(({ text }) => text))
+        .join('');
+    };
+    expect(textOf('gateway-api', hop('envoy-gateway'))).toMatch(/Domain: example\.com\n\s+Partitioned: ""/);
+    // nginx has no word for Partitioned in its own cookies, so holdfast makes this one.
+    expect(textOf('nginx', hop('nginx', { version: '1.29.6' }))).toContain('; Partitioned; Domain=example.com');
   });
 });
 

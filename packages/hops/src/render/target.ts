@@ -44,6 +44,13 @@ export class Notes {
   }
 }
 
+/** Throws where routes differ in how they stick, for a target that has one way for the whole Service. */
+export function checkOneStickiness(target: TargetName, { routes, stickiness }: Environment, what: string): void {
+  if (routes.every((route) => JSON.stringify(route.stickiness) === JSON.stringify(stickiness))) return;
+  const instead = `${what} has one for the whole Service: set it for the environment`;
+  throw unsupported(target, 'a stickiness of one route', instead);
+}
+
 /** A wish of the policy that a target cannot fulfil. It is refused: a wish that is silently dropped is found in production. */
 export function unsupported(target: TargetName, wish: string, instead: string): HoldfastError {
   return new HoldfastError(errors.RENDER, `${target} cannot do this: ${wish}; ${instead}`);
