@@ -47,7 +47,7 @@ export const HOP_KINDS = {
   'gcp-classic-alb': { clocks: ['lifetime'], options: { class: 'text' } },
   'gcp-global-alb': { clocks: ['idle', 'lifetime'], options: gateway },
   'gcp-regional-alb': { clocks: ['lifetime'], options: gateway },
-  'cloud-run': { clocks: ['lifetime'], options: none },
+  'cloud-run': { clocks: ['lifetime', 'kill'], options: none },
   'azure-front-door': { clocks: ['idle', 'lifetime'], options: none },
   'azure-app-gateway': { clocks: ['idle'], options: none },
   'azure-lb': { clocks: ['idle'], options: { tcpReset: 'boolean' } },

@@ -35,6 +35,7 @@ describe('holdfast check', () => {
     ['smart-glasses', 0, /proxy-connect-timeout +60s|proxy-connect-timeout +1m/],
     ['chat-platform', 1, /error: +pod, terminationGracePeriodSeconds: 45 s leave no margin/],
     ['three-instances', 1, /error: +nginx, proxy_connect_timeout: 7d is not possible/],
+    ['agents-on-cloud-run', 1, /error: +cloud-run, SIGKILL after SIGTERM: 10 s leave no margin for drain 25 s/],
     [
       'agents-on-cloud-run',
       1,

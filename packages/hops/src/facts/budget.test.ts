@@ -65,11 +65,14 @@ describe('the worked policies', () => {
 
   it('of Cloud Run have a lifetime that no ping outlives', async () => {
     const verdicts = await example('agents-on-cloud-run', 'staging');
-    expect(grave(verdicts)).toEqual(['lifetime cloud-run']);
+    expect(grave(verdicts)).toEqual(['lifetime cloud-run', 'grace cloud-run']);
     const { limitMs, message, fix } = one(verdicts, 'lifetime');
     expect(limitMs).toBe(600_000);
     expect(message).toMatch(/cut after 10m, however often it pings/);
     expect(fix).toMatch(/maxAge: 7m/);
+    const grace = one(verdicts, 'grace');
+    expect(grace).toMatchObject({ limitMs: 10_000, oursMs: 26_000, marginMs: -21_000 });
+    expect(grace.message).toMatch(/^10 s leave no margin for drain 25 s, closing 1 s/);
   });
 });
 
@@ -170,7 +173,6 @@ describe('what ends many connections together', () => {
   it('must not come before the end of the drain', () => {
     expect(one(of('hops: [istio]'), 'cohort')).toMatchObject({ level: 'error', limitMs: 5_000, oursMs: 30_000 });
     expect(one(of('hops: [{kind: istio, drain: 40s}]'), 'cohort').level).toBe('info');
-    expect(one(of('hops: [fly]'), 'cohort').level).toBe('error');
     expect(one(of('hops: [caddy]'), 'cohort')).toMatchObject({ level: 'error', limitMs: 0 });
     expect(one(of('hops: [haproxy]'), 'cohort')).toMatchObject({ level: 'ok', limitMs: 25_000 });
     expect(one(of('drain: {maxAge: 1h}, hops: [haproxy]'), 'cohort')).toMatchObject({
@@ -201,6 +203,17 @@ describe('the ends', () => {
     expect(one(of(''), 'grace')).toMatchObject({ level: 'ok', limitMs: 60_000, oursMs: 31_000, marginMs: 24_000 });
     expect(one(of('drain: {grace: 36s}'), 'grace')).toMatchObject({ level: 'error', marginMs: 0 });
     expect(one(of('drain: {grace: 37s}'), 'grace').level).toBe('ok');
+  });
+
+  it('are killed by the clock of the platform where it has one, whatever grace the policy has', () => {
+    const on = (hop: string, deadline: string): Verdict =>
+      one(of(`hops: [${hop}], drain: {deadline: ${deadline}, propagation: 1s, grace: 10m}`), 'grace');
+    expect(on('cloud-run', '3s')).toMatchObject({ level: 'ok', hop: 'cloud-run', oursMs: 4_000, marginMs: 1_000 });
+    expect(on('cloud-run', '4s')).toMatchObject({ level: 'error', marginMs: 0 });
+    expect(on('cloud-run', '4s').fix).toMatch(/^`drain: \{deadline: 3s\}` or less/);
+    expect(on('fly', '25s')).toMatchObject({ level: 'error', hop: 'fly', clock: 'kill_timeout', limitMs: 5_000 });
+    expect(on('fly', '25s').fix).toMatch(/^set it to 32s or more/);
+    expect(on('{kind: fly, kill: 32s}', '25s').level).toBe('ok');
   });
 
   it('can move all of their sessions while they drain', () => {

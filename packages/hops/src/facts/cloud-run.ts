@@ -18,11 +18,27 @@ export const cloudRun: Hop = {
       maxMs: 3_600_000,
       setBy: 'request',
     },
+    {
+      name: 'kill',
+      title: 'SIGKILL after SIGTERM',
+      kind: 'cohort',
+      defaultMs: 10_000,
+      resetBy: NOTHING,
+      clientSees: '1006, when an instance is stopped',
+      raise: undefined,
+      known: ['documentation'],
+      maxMs: 10_000,
+      kills: 'pod',
+    },
   ],
   notes: [
     'No ping lengthens it: connections have to be moved before it ends.',
+    'There is neither a preStop nor a grace period: `drain.deadline` has to fit into the 10 s, `drain.grace` means nothing.',
     'Session affinity is best effort.',
     'End-to-end HTTP/2 must stay off.',
   ],
-  sources: ['https://docs.cloud.google.com/run/docs/triggering/websockets'],
+  sources: [
+    'https://docs.cloud.google.com/run/docs/triggering/websockets',
+    'https://docs.cloud.google.com/run/docs/container-contract',
+  ],
 };

@@ -26,7 +26,7 @@ export const fly: Hop = {
       raise: '`kill_timeout = 60` in fly.toml',
       known: ['documentation'],
       maxMs: 300_000,
-      covers: 'drain',
+      kills: 'pod',
     },
   ],
   notes: ['The default idle timeout is not published; reports say about 60 s.'],

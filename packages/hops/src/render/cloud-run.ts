@@ -21,6 +21,9 @@ export const cloudRun: Target = {
 function service(env: Environment, notes: Notes): Yaml {
   const { name, image, port } = env.service;
   if (image === undefined) throw unsupported('cloud-run', 'a service without an image', 'set service.image');
+  notes.add(
+    'Cloud Run has no preStop and no grace period: it kills an instance 10 s after SIGTERM, so drain.preStop and drain.grace are not rendered, and drain.deadline has to be shorter',
+  );
   checkOneStickiness('cloud-run', env, 'Cloud Run');
   const isSticky = affinity(env.stickiness, notes);
   const { min, max } = env.rollout.autoscale ?? { min: env.rollout.replicas, max: env.rollout.replicas };

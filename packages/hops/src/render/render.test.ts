@@ -154,6 +154,13 @@ describe('a wish that a target cannot fulfil', () => {
     expect(refusal(target, more)).toContain(`${target} cannot do this: ${wish}`);
   });
 
+  it('is named in a note at Cloud Run, which kills 10 s after SIGTERM whatever grace the policy has', () => {
+    const env = environment({ hops: [hop('cloud-run')], ...image });
+    expect(render(policyOf(env), env)[0]?.notes.join()).toMatch(
+      /10 s after SIGTERM, so drain\.preStop and drain\.grace/,
+    );
+  });
+
   it('is named in a note where only a part of it is left to others', () => {
     const env = environment({ hops: [hop('cloudflare'), hop('nginx')], pods: pods(1) });
     expect(render(policyOf(env), env)[0]?.notes).toEqual([

@@ -21,7 +21,7 @@ export function judgeBudget(
   { rttMs = 500 }: BudgetOptions = {},
 ): Verdict[] {
   const context: Context = { environment, links, rttMs };
-  return [...deadVerdicts(context), ...clockVerdicts(context), graceVerdict(environment), rateVerdict(environment)];
+  return [...deadVerdicts(context), ...clockVerdicts(context), graceVerdict(context), rateVerdict(environment)];
 }
 
 function clockVerdicts(context: Context): Verdict[] {
@@ -74,28 +74,57 @@ function deadVerdicts({ environment: { keepalive }, rttMs }: Context): Verdict[]
   });
 }
 
-function graceVerdict(environment: Environment): Verdict {
-  const { preStopMs, graceMs } = environment.drain;
-  const oursMs = preStopMs + drainMs(environment);
-  const marginMs = graceMs - oursMs - KILL_RESERVE_MS;
-  const parts = `preStop ${preStopMs / 1_000} s, drain ${environment.drain.deadlineMs / 1_000} s, closing ${FLUSH_MS / 1_000} s and ${KILL_RESERVE_MS / 1_000} s in reserve`;
+/** What kills the pod: the grace period of Kubernetes, unless a platform of the chain has a clock of its own for it. */
+interface Killer extends Pick<Verdict, 'hop' | 'clock' | 'limitMs' | 'limitFrom'> {
+  readonly limitMs: number;
+  /** Inside of the limit; undefined where the platform has none. */
+  readonly preStopMs: number | undefined;
+  readonly fix: (oursMs: number) => string;
+}
+
+function killerOf(context: Context): Killer {
+  const { drain } = context.environment;
+  for (const { link, clock, limitMs, limitFrom } of tickingOf(context)) {
+    if (clock.kills === undefined || limitMs === undefined) continue;
+    const fix = (oursMs: number): string => {
+      const neededMs = enough(oursMs);
+      if (clock.raise !== undefined && neededMs <= (clock.maxMs ?? Infinity))
+        return `set it to ${formatDuration(neededMs)} or more, or a shorter \`drain.deadline\``;
+      const most = formatDuration(Math.max(1_000, limitMs - FLUSH_MS - KILL_RESERVE_MS - 1_000));
+      return `\`drain: {deadline: ${most}}\` or less, and a shorter \`propagation\`; it cannot be raised that far`;
+    };
+    return { hop: link.use.name, clock: clock.title, limitMs, limitFrom, preStopMs: undefined, fix };
+  }
+  return {
+    hop: 'pod',
+    clock: 'terminationGracePeriodSeconds',
+    limitMs: drain.graceMs,
+    limitFrom: 'policy',
+    preStopMs: drain.preStopMs,
+    fix: (oursMs) => `\`drain: {grace: ${formatDuration(enough(oursMs))}}\` or more, or a shorter deadline`,
+  };
+}
+
+const enough = (oursMs: number): number => wholeSeconds(oursMs + KILL_RESERVE_MS + 1_000);
+
+function graceVerdict(context: Context): Verdict {
+  const { preStopMs, fix, ...killer } = killerOf(context);
+  const oursMs = (preStopMs ?? 0) + drainMs(context.environment);
+  const marginMs = killer.limitMs - oursMs - KILL_RESERVE_MS;
+  const before = preStopMs === undefined ? '' : `preStop ${preStopMs / 1_000} s, `;
+  const parts = `${before}drain ${context.environment.drain.deadlineMs / 1_000} s, closing ${FLUSH_MS / 1_000} s and ${KILL_RESERVE_MS / 1_000} s in reserve`;
   const isEnough = marginMs > 0;
   return {
     rule: GRACE.id,
     level: isEnough ? 'ok' : 'error',
-    hop: 'pod',
-    clock: 'terminationGracePeriodSeconds',
-    limitMs: graceMs,
-    limitFrom: 'policy',
-    what: 'preStop, drain and closing',
+    ...killer,
+    what: preStopMs === undefined ? 'drain and closing' : 'preStop, drain and closing',
     oursMs,
     marginMs,
     message: isEnough
       ? `${parts} fit`
-      : `${graceMs / 1_000} s leave no margin for ${parts}: SIGKILL comes while connections are being moved`,
-    ...(!isEnough && {
-      fix: `\`drain: {grace: ${formatDuration(wholeSeconds(oursMs + KILL_RESERVE_MS + 1_000))}}\` or more, or a shorter deadline`,
-    }),
+      : `${killer.limitMs / 1_000} s leave no margin for ${parts}: SIGKILL comes while connections are being moved`,
+    ...(!isEnough && { fix: fix(oursMs) }),
     paths: [],
   };
 }

@@ -157,6 +157,8 @@ const cohort: ClockRule = {
   judge(ticking, context) {
     const { clock, limitMs } = ticking;
     const { drain } = context.environment;
+    // Judged with the pod, whose end it is.
+    if (clock.kills) return undefined;
     if (clock.outlasts !== undefined) return outlasting(ticking, clock.outlasts, context);
     const isMoved = drain.maxAgeMs !== undefined;
     if (clock.covers === undefined) {
@@ -319,7 +321,7 @@ export const CLOCK_RULES: readonly ClockRule[] = [
 export const GRACE: BudgetRule = {
   id: 'grace',
   title: 'The pod is empty before it is killed',
-  inequality: `preStop + drain + closing (1 s) + ${KILL_RESERVE_MS / 1_000} s < terminationGracePeriodSeconds`,
+  inequality: `preStop + drain + closing (1 s) + ${KILL_RESERVE_MS / 1_000} s < terminationGracePeriodSeconds; where a platform has its own clock (Cloud Run, Fly.io), that one, and no preStop`,
   why: 'The grace period begins with preStop, not with SIGTERM. At its end comes SIGKILL: what is still connected sees 1006, and what was not committed is redelivered.',
 };
 export const RATE: BudgetRule = {
