@@ -62,6 +62,8 @@ export interface Clock {
   readonly becomes?: { readonly kind: ClockKind; readonly option: string };
   /** It must be no shorter than this part of the stopping of a pod, or cuts what is still being moved. */
   readonly covers?: 'drain' | 'preStop and drain';
+  /** What of the hop's own starts it too, such as a `reload`; without it only the end of a pod does. */
+  readonly after?: 'reload' | 'restart';
   /** It kills the pod itself: what Kubernetes knows as the grace period, without a `preStop`. */
   readonly kills?: 'pod';
   /** A clock of the same hop, by its name, that it must be longer than: a proxy that is killed first takes the connections with it. */

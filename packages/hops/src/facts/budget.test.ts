@@ -163,16 +163,22 @@ describe('a lifetime', () => {
     expect(run('8m')).toMatchObject({ level: 'error', oursMs: 602_000 });
   });
 
-  it('that is shorter than a drain can only be raised', () => {
-    const { level, fix } = one(of('hops: [gcp-regional-alb]'), 'lifetime');
-    expect([level, fix]).toEqual(['error', 'raise the lifetime: it is shorter than a drain']);
+  it.each([
+    ['30s', '25s', 'raise the lifetime: a drain of 26 s leaves 4 s of it'],
+    ['26s', '25s', 'raise the lifetime: it is no longer than a drain of 26 s'],
+    // With the jitter of 20 % a maxAge of 60 s would end exactly at the limit, which is not before it.
+    ['98s', '25s', 'raise the lifetime: a drain of 26 s leaves 72s of it'],
+    ['99s', '25s', 'set `drain: {maxAge: 1m}` or less'],
+  ])('of %s that leaves too little beside a drain of %s can only be raised', (limit, deadline, advice) => {
+    const verdicts = of(`hops: [{kind: gcp-classic-alb, lifetime: ${limit}}], drain: {deadline: ${deadline}}`);
+    expect(one(verdicts, 'lifetime')).toMatchObject({ level: 'error', fix: advice });
   });
 });
 
 describe('what ends many connections together', () => {
   it('must not come before the end of the drain', () => {
     expect(one(of('hops: [istio]'), 'cohort')).toMatchObject({ level: 'error', limitMs: 5_000, oursMs: 30_000 });
-    expect(one(of('hops: [{kind: istio, drain: 40s}]'), 'cohort').level).toBe('info');
+    expect(one(of('hops: [{kind: istio, drain: 40s}]'), 'cohort').level).toBe('ok');
     expect(one(of('hops: [caddy]'), 'cohort')).toMatchObject({ level: 'error', limitMs: 0 });
     expect(one(of('hops: [haproxy]'), 'cohort')).toMatchObject({ level: 'ok', limitMs: 25_000 });
     expect(one(of('drain: {maxAge: 1h}, hops: [haproxy]'), 'cohort')).toMatchObject({
@@ -181,6 +187,21 @@ describe('what ends many connections together', () => {
     });
     expect(one(of('hops: [nginx-ingress]'), 'cohort')).toMatchObject({ level: 'info', limitMs: undefined });
     expect(one(of('hops: [cloudflare]'), 'cohort').level).toBe('info');
+  });
+});
+
+describe('what ends all connections of a proxy at its own', () => {
+  it.each([
+    ['ingress-nginx', 'after a reload of its own it cuts all after 4m', 'watch the rate of reloads'],
+    ['envoy', 'after a restart of its own it cuts all after 15m', 'watch the rate of restarts'],
+  ])('is called by its name: %s', (hop, message, fix) => {
+    const { message: said, fix: todo } =
+      of(`hops: [${hop}]`).find(({ rule, level }) => rule === 'cohort' && level === 'info') ?? {};
+    expect([said, todo]).toEqual([`long enough for a drain; ${message}`, fix]);
+  });
+
+  it.each(['aws-nlb', 'aws-alb'])('is nothing that %s has: a target is deregistered with its pod', (hop) => {
+    expect(one(of(`hops: [${hop}]`), 'cohort')).toMatchObject({ level: 'ok', message: 'it waits for the drain' });
   });
 });
 

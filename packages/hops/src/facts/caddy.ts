@@ -26,6 +26,7 @@ export const caddy: Hop = {
       raise: '`stream_close_delay 5m`',
       known: ['source'],
       covers: 'drain',
+      after: 'reload',
     },
   ],
   notes: ['Without `stream_close_delay` every reload closes every WebSocket at once.'],

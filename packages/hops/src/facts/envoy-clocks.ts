@@ -36,4 +36,5 @@ export const DRAIN = {
   resetBy: NOTHING,
   clientSees: '1006, for all connections of the process in the same instant',
   covers: 'drain',
+  after: 'restart',
 } satisfies Partial<Clock>;

@@ -50,6 +50,7 @@ export const haproxy: Hop = {
       raise: '`hard-stop-after` in global',
       known: ['measured', 'documentation'],
       covers: 'drain',
+      after: 'reload',
       setBy: 'drain',
     },
   ],

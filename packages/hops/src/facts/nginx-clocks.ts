@@ -49,4 +49,5 @@ export const SHUTDOWN = {
   resetBy: NOTHING,
   clientSees: '1006, for all connections of the old worker in the same instant: FIN, over TLS without close_notify',
   covers: 'drain',
+  after: 'reload',
 } satisfies Partial<Clock>;

@@ -16,6 +16,7 @@ export const traefik: Hop = {
       raise: '`--entryPoints.NAME.transport.lifeCycle.graceTimeOut`',
       known: ['source'],
       covers: 'drain',
+      after: 'restart',
     },
   ],
   notes: [

@@ -124,12 +124,14 @@ const lifetime: ClockRule = {
       .filter(({ kind, path }) => kind === 'websocket' && (paths.length === 0 || paths.includes(path)))
       .map(({ maxAgeMs }) => maxAgeMs ?? drain.maxAgeMs ?? Infinity);
     const ageMs = Math.max(...ages, 0);
-    const room = limitMs - drainMs(environment);
-    const advice = Math.floor(room / (1 + drain.ageJitter) / 60_000) * 60_000;
+    const roomMs = limitMs - drainMs(environment);
+    // The most whole minutes that are less than it.
+    const advice = (Math.ceil(Math.round(roomMs / (1 + drain.ageJitter)) / 60_000) - 1) * 60_000;
+    const drained = `a drain of ${spoken(drainMs(environment))}`;
     const fix =
       advice > 0
         ? `set \`drain: {maxAge: ${time(advice)}}\` or less`
-        : 'raise the lifetime: it is shorter than a drain';
+        : `raise the lifetime: ${roomMs > 0 ? `${drained} leaves ${spoken(roomMs)} of it` : `it is no longer than ${drained}`}`;
     if (ageMs === Infinity) {
       const message = `every connection is cut after ${spoken(limitMs)}, however often it pings, and nothing moves it before`;
       return { level: 'error', what, oursMs: Infinity, message, fix };
@@ -176,10 +178,10 @@ const cohort: ClockRule = {
       const message = `it cuts after ${spoken(limitMs)} what is moved over ${spoken(oursMs)}`;
       return { level: 'error', what, oursMs, marginMs, message, fix: `set it to ${spoken(oursMs)} or more` };
     }
-    if (isMoved || limitMs === oursMs)
+    if (isMoved || limitMs === oursMs || clock.after === undefined)
       return { level: 'ok', what, oursMs, marginMs, message: 'it waits for the drain' };
-    const message = `long enough for a drain; after a reload of its own it cuts all after ${spoken(limitMs)}`;
-    return { level: 'info', what, oursMs, marginMs, message, fix: 'watch the rate of reloads' };
+    const message = `long enough for a drain; after a ${clock.after} of its own it cuts all after ${spoken(limitMs)}`;
+    return { level: 'info', what, oursMs, marginMs, message, fix: `watch the rate of ${clock.after}s` };
   },
 };
 
