@@ -146,7 +146,8 @@ function judgeTimes(reading: Reading, environment: Environment): void {
   for (const [section, less, lessKey, more, moreKey] of ORDERED) {
     const values = environment[section] as unknown as Readonly<Record<string, number>>;
     const [lessMs = 0, moreMs = 0] = [values[less], values[more]];
-    if (moreMs > lessMs) continue;
+    // Also where one of them could not be read, and is a problem already.
+    if (!(moreMs <= lessMs)) continue;
     const given = [more, less]
       .map((field) => reading.sources.get(`${section}.${field}`))
       .find((source) => source?.from === 'variable');

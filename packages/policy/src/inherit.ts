@@ -1,6 +1,6 @@
 import { isBranch, isLeaf, nodeAt, type Branch, type Node, type Origin } from './document.js';
 import type { Problem } from './problem.js';
-import { nearest } from './words.js';
+import { nearest, oneOf } from './words.js';
 
 /** Keys that are taken over or replaced whole: half of a list, or of one of several forms, means nothing. */
 const WHOLE = new Set(['hosts', 'pods', 'hops', 'routes', 'stickiness', 'discovery', 'listen', 'issuer', 'admin']);
@@ -48,29 +48,36 @@ function chainOf(
     const parent = isBranch(link) ? link.entries.get('extends')?.node : undefined;
     if (!isLeaf(parent)) return chain;
     const wanted = String(parent.value);
-    const message = !own.has(wanted)
-      ? `there is no environment ${wanted} to extend`
-      : chain.includes(wanted)
-        ? `${name} extends itself: ${[...chain, wanted].join(', ')}`
-        : undefined;
-    if (message !== undefined) {
+    const complaint = complaintOf(wanted, chain, own);
+    if (complaint !== undefined) {
       // Told where it stands, once, though others that extend this one fail with it.
       const path = `environments.${current}.extends`;
-      if (!problems.some((problem) => problem.path === path)) {
-        const others = [...own.keys()].filter((other) => other !== current);
-        problems.push({
-          file,
-          line: parent.at.line,
-          column: parent.at.column,
-          path,
-          message,
-          nearest: nearest(wanted, others),
-        });
-      }
+      const { line, column } = parent.at;
+      if (!problems.some((problem) => problem.path === path)) problems.push({ file, line, column, path, ...complaint });
       return undefined;
     }
     chain.unshift(wanted);
   }
+}
+
+/** Why the first of a chain cannot extend what it wants to. */
+function complaintOf(
+  wanted: string,
+  chain: readonly string[],
+  own: ReadonlyMap<string, Node>,
+): Pick<Problem, 'message' | 'expected' | 'nearest'> | undefined {
+  if (chain.includes(wanted)) {
+    const circle = chain.slice(0, chain.indexOf(wanted) + 1).reverse();
+    return { message: `${wanted} extends itself: ${[...circle, wanted].join(', ')}` };
+  }
+  if (own.has(wanted)) return undefined;
+  if (wanted === 'base') return { message: 'base is in every environment already', expected: 'no `extends`' };
+  const others = [...own.keys()].filter((other) => !chain.includes(other));
+  return {
+    message: `there is no environment ${wanted} to extend`,
+    ...(others.length > 0 && { expected: oneOf(others) }),
+    nearest: nearest(wanted, others),
+  };
 }
 
 function over(lower: Branch, upper: Branch): Branch {

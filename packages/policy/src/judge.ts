@@ -23,6 +23,9 @@ function decided(issue: Issue, before: readonly PropertyKey[], root: Node): Issu
   const meant = issue.errors.filter((branch) => !branch.some((inner) => isOtherForm(inner, isMapping)));
   const [only] = meant;
   if (only === undefined || meant.length > 1) return [{ ...issue, path }];
+  // No word of the list: where the mappings are named beside the words, one of those may have been meant.
+  const isNoWord = only.every((inner) => inner.code === 'invalid_value' && inner.path.length === 0);
+  if (isNoWord && wordsOf(issue.message).length > 0) return [{ ...issue, path }];
   return only.flatMap((inner) => decided(inner, path, root));
 }
 

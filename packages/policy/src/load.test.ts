@@ -139,8 +139,15 @@ environments:
   it('is refused in a circle, and where there is nothing to extend', () => {
     const circle = 'name: x\nenvironments:\n  a: {extends: b}\n  b: {extends: a}\n  c: {extends: aa}\n';
     const found = problems(circle);
-    expect(found).toContainEqual(expect.stringMatching(/^f:\d:\d+: . extends itself: /));
-    expect(found).toContainEqual('f:5:16: there is no environment aa to extend (did you mean a?)');
+    expect(found).toEqual([
+      'f:3:16: b extends itself: b, a, b',
+      'f:4:16: a extends itself: a, b, a',
+      'f:5:16: there is no environment aa to extend (did you mean a?); expected one of a, b',
+    ]);
+    const lone = (parent: string): string => problems(`name: x\nenvironments:\n  a: {extends: ${parent}}\n`).join();
+    expect(lone('a')).toBe('f:3:16: a extends itself: a, a');
+    expect(lone('b')).toBe('f:3:16: there is no environment b to extend');
+    expect(lone('base')).toMatch(/^f:3:16: base is in every environment already/);
   });
 });
 
@@ -184,8 +191,11 @@ describe('variables', () => {
     expect(problems(small(''), { WEBSOCKET_PING_TIMEOUT: 'soon' })[0]).toMatch(
       /WEBSOCKET_PING_TIMEOUT is "soon"; expected a number of seconds/,
     );
+    expect(problems(small(''), { WEBSOCKET_HEARTBEAT_INTERVAL: '1e9' })).toEqual([
+      'environment: WEBSOCKET_HEARTBEAT_INTERVAL is "1e9"; expected a number of seconds, of ten years at most',
+    ]);
     expect(problems(small(''), { WEBSOCKET_HEARTBEAT_INTERVAL: '30' })[0]).toMatch(
-      /ping is 30 s and dead is 4 s .*WEBSOCKET_HEARTBEAT_INTERVAL/,
+      /^environment: ping is 30 s and dead is 4 s .*WEBSOCKET_HEARTBEAT_INTERVAL/,
     );
   });
 });
@@ -208,6 +218,13 @@ describe('what is wrong', () => {
       small('hops: [{kind: aws-nlb, idel: 1s}]'),
       /"idel" is not a key of an item of hops \(did you mean idle\?\)/,
     ],
+    [
+      'a way to stick that is none',
+      small('stickiness: cookies'),
+      /^f:4:22: stickiness is "cookies" \(did you mean \{cookie: \.\.\.\}\?\); expected one of none, .*, session, \{cookie: \.\.\.\}, \{header: \.\.\.\}/,
+    ],
+    ['another one', small('stickiness: sesion'), /stickiness is "sesion" \(did you mean session\?\)/],
+    ['a place of pods', small('gateway: {discovery: dsn}'), /discovery is "dsn" \(did you mean \{dns: \.\.\.\}\?\)/],
     ['a host that is none', small('hosts: https://a.example.com'), /^f:4:17: hosts is "https:.*expected a host name/],
     [
       'a port that the service has not',
@@ -253,6 +270,13 @@ describe('what is wrong', () => {
     ['a key twice', 'name: a\nname: b\n', /f:2:1: "name" is there already, at line 1/],
   ])('is told with its place: %s', (_, text, expected) => {
     expect(problems(text).join('\n')).toMatch(expected);
+  });
+
+  it('is told once of a time that is too long, and not again of what it would lead to', () => {
+    expect(problems(small('drain: {deadline: 99999d}, keepalive: {ping: 99999d}'))).toEqual([
+      'f:4:28: 99999d is longer than ten years',
+      'f:4:55: 99999d is longer than ten years',
+    ]);
   });
 
   it('is told all at once, in the order of the file', () => {

@@ -1,7 +1,8 @@
 import { secondsToMs, WEBSOCKET_VARIABLES } from '@holdfast/protocol';
 import type { Branch, Node, Origin, Variables } from './document.js';
 import { CONNECT, KEEPALIVE, type Key } from './keys.js';
-import type { Problem } from './problem.js';
+import { OF_VARIABLES, type Problem } from './problem.js';
+import { DURATION_MS_MAX } from './units.js';
 
 const SECTIONS: Readonly<Record<string, Readonly<Record<string, Key>>>> = { connect: CONNECT, keepalive: KEEPALIVE };
 
@@ -18,18 +19,12 @@ export function overridesOf(variables: Variables): Overrides {
   for (const [variable, fields] of Object.entries(WEBSOCKET_VARIABLES)) {
     const value = variables[variable];
     if (!value) continue;
-    const ms = secondsToMs(value);
+    const ms = secondsToMs(value) ?? Infinity;
     const at: Origin = { line: 1, column: 1, layer: '', variable };
-    if (ms === undefined) {
+    if (ms > DURATION_MS_MAX) {
       const message = `${variable} is ${JSON.stringify(value.slice(0, 40))}`;
-      problems.push({
-        file: 'environment',
-        line: 1,
-        column: 1,
-        path: variable,
-        message,
-        expected: 'a number of seconds',
-      });
+      const expected = 'a number of seconds, of ten years at most';
+      problems.push({ ...OF_VARIABLES, path: variable, message, expected });
       continue;
     }
     for (const field of fields) {

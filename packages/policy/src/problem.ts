@@ -1,4 +1,4 @@
-/** Where something stands in a file; both count from 1. */
+/** Where something stands in a file; both count from 1, and are 0 where it is about no place in it. */
 export interface Position {
   readonly line: number;
   readonly column: number;
@@ -16,9 +16,13 @@ export interface Problem extends Position {
   readonly nearest?: string;
 }
 
+/** The place of what a variable says. */
+export const OF_VARIABLES = { file: 'environment', line: 0, column: 0 } as const;
+
 /** A problem as compilers print theirs, so that editors and terminals find the place. */
 export function describeProblem({ file, line, column, message, expected, nearest }: Problem): string {
   const wanted = expected === undefined ? '' : `; expected ${expected}`;
   const guess = nearest === undefined ? '' : ` (did you mean ${nearest}?)`;
-  return `${file}:${line}:${column}: ${message}${guess}${wanted}`;
+  const place = line === 0 ? file : `${file}:${line}:${column}`;
+  return `${place}: ${message}${guess}${wanted}`;
 }

@@ -2,7 +2,7 @@ import { errors, HoldfastError } from '@holdfast/protocol';
 import { isBranch, isLeaf, isList, nodeAt, type Branch, type Leaf, type Node, type Origin } from './document.js';
 import type { Key, Section, Value } from './keys.js';
 import type { PresetName } from './policy.js';
-import type { Problem } from './problem.js';
+import { OF_VARIABLES, type Problem } from './problem.js';
 import type { Source } from './source.js';
 import { parseDuration, parseSize } from './units.js';
 
@@ -76,12 +76,12 @@ export class Reading {
     return value ?? impossible(value);
   }
 
-  /** Undefined where it is `off`. */
+  /** Undefined where it is `off`; NaN, which compares with nothing, where it is a problem. */
   duration(leaf: Leaf): number | undefined {
     if (leaf.value === 'off') return undefined;
     const ms = parseDuration(String(leaf.value));
     if (ms === undefined) this.problem(leaf.at, '', `${String(leaf.value)} is longer than ten years`);
-    return ms ?? 0;
+    return ms ?? NaN;
   }
 
   note(field: string, at: Origin): void {
@@ -98,9 +98,10 @@ export class Reading {
     message: string,
     more: Pick<Problem, 'expected' | 'nearest'> = {},
   ): void {
-    const { line, column } = at ?? this.#root.at;
+    const { line, column, variable } = at ?? this.#root.at;
+    const place = variable === undefined ? { file: this.file, line, column } : OF_VARIABLES;
     const path = key === '' ? this.#path : `${this.#path}.${key}`;
-    this.problems.push({ file: this.file, line, column, path, message, ...more });
+    this.problems.push({ ...place, path, message, ...more });
   }
 
   /** Where a key of this environment stands, or the nearest thing above it that is there. */

@@ -29,6 +29,7 @@ import {
   textLike,
   duration,
 } from './schema-parts.js';
+import { oneOf } from './words.js';
 
 /** `holdfast.yaml` as it is written. It judges and changes nothing: `environment.ts` makes a policy of what it has let through. */
 
@@ -125,11 +126,13 @@ const hop = eitherOf(
   ],
 );
 
+const STICKINESS = ['none', 'round-robin', 'least', 'ip', 'session'] as const;
+
 const stickiness = eitherOf(
-  'one of none, round-robin, least, ip, session, or {header}, {cookie} or {by}',
+  oneOf([...STICKINESS, '{cookie: ...}', '{header: ...}', '{by: ...}']),
   'What decides which pod a connection goes to. Default: round-robin.',
   [
-    oneWord(['none', 'round-robin', 'least', 'ip', 'session']),
+    oneWord(STICKINESS),
     section('By one of a header, a cookie that is set, the address or the session.', {
       header: text().describe('A header, which clients send.').optional(),
       cookie: eitherOf('the name of a cookie, or {name, ...}', 'A cookie, which is set.', [
@@ -174,7 +177,7 @@ const route = section('A path, or several that are treated alike.', {
 });
 
 const discovery = eitherOf(
-  'static, or {dns}, {kubernetes} or {file}',
+  oneOf(['static', '{dns: ...}', '{kubernetes: ...}', '{file: ...}']),
   'Where the gateway learns of pods. Default: static, which is `pods`.',
   [
     oneWord(['static']),

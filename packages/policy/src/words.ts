@@ -25,7 +25,7 @@ const PART_STEPS = 1.5;
 /** The word that was probably meant, if there is one. */
 export function nearest(word: string, words: Iterable<string>): string | undefined {
   if (word.length > WORD_MAX) return undefined;
-  const plain = (text: string): string => text.toLowerCase().replace(/[-_ .]/g, '');
+  const plain = (text: string): string => text.toLowerCase().replace(/[-_ .:{}]/g, '');
   let best: { readonly word: string; readonly steps: number } | undefined;
   for (const candidate of words) {
     const [a, b] = [plain(word), plain(candidate)];
