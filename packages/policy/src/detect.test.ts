@@ -27,12 +27,21 @@ describe('the environment of a process', () => {
   });
 
   it('is the only one where there is one', () => {
-    expect(detectEnvironment(policy('prod'), undefined, {}).because).toBe('it is the only one');
+    const because = (variables: Record<string, string>): string =>
+      detectEnvironment(policy('prod'), undefined, variables).because;
+    expect(because({})).toBe('it is the only one');
+    expect(because({ ENVIRONMENT: 'staging' })).toBe('it is the only one, though ENVIRONMENT says staging');
+    expect(because({ ENVIRONMENT: 'canary', K_SERVICE: 'x' })).toBe(
+      'it is the only one, though ENVIRONMENT says canary',
+    );
   });
 
   it('is refused where that leaves several, or none', () => {
     expect(() => detectEnvironment(policy('eu', 'us'), undefined, {})).toThrow(
       /HF_OPTION: .*which of eu, us: name one with --env/,
+    );
+    expect(() => detectEnvironment(all, undefined, { ENVIRONMENT: 'stagign', NODE_ENV: 'production' })).toThrow(
+      /no environment stagign, which ENVIRONMENT says \(did you mean staging\?\); it has dev, staging, prod/,
     );
     expect(() => detectEnvironment(all, 'prd', {})).toThrow(/no environment prd \(did you mean prod\?\)/);
   });

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { detectEnvironment, type Environment, loadPolicy, parse, shownValues, type Sources } from '@holdfast/policy';
-import { errors, HoldfastError, surroundingsOf, WEBSOCKET_VARIABLES } from '@holdfast/protocol';
+import { environmentNamed, errors, HoldfastError, surroundingsOf, WEBSOCKET_VARIABLES } from '@holdfast/protocol';
 import type { EnvOptions } from '../env-command.js';
 import { POLICY_FILE } from '../policy-options.js';
 import type { Output } from '../program.js';
@@ -29,7 +29,10 @@ export async function env(options: EnvOptions, output: Output): Promise<number> 
   }
   const rows = values.map(({ key, value, source }) => [key, value, source]);
   const head = [
-    ['detected', `${surroundings.name}, from ${surroundings.from}`],
+    [
+      'detected',
+      `${surroundings.name}, from ${surroundings.from}${unknownIn(process.env['ENVIRONMENT'], environment)}`,
+    ],
     ['policy', path === undefined ? `none: there is no ${options.file}` : path],
     ['environment', `${environment.name}, because ${because}`],
     ['variables', set.length === 0 ? 'no WEBSOCKET_* is set' : set.join(', ')],
@@ -37,6 +40,10 @@ export async function env(options: EnvOptions, output: Output): Promise<number> 
   output.out(`${table(head)}\n\n${table(rows, '  ')}\n`);
   return 0;
 }
+
+/** A word that names neither a preset nor this environment has done nothing, and may be a slip. */
+const unknownIn = (word: string | undefined, { name }: Environment): string =>
+  !word || word === name || environmentNamed(word) ? '' : ` (ENVIRONMENT is ${word}, which matches no environment)`;
 
 async function shown({ file, env: wanted }: EnvOptions): Promise<Shown> {
   if (file !== POLICY_FILE || wanted !== undefined || existsSync(file)) {
