@@ -36,7 +36,10 @@ export function addCheck(program: Command, check: (options: CheckOptions) => Pro
         .argParser(parseTime('--rtt'))
         .default(500, '500ms'),
     )
-    .option('--svg <file>', 'also draw the budget, each clock a bar from the client to the pod')
+    .option(
+      '--svg <file>',
+      'also draw the budget, each clock a bar from the client to the pod; "-" is standard output, and the table then goes to standard error',
+    )
     .option('--json', 'print one array of environments with their verdicts', false)
     .helpOption('-h, --help', 'Print this help.')
     .addHelpText('after', EXAMPLES)

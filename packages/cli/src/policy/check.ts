@@ -15,12 +15,16 @@ export async function check({ file, env, svg, rtt, json }: CheckOptions, output:
     environment,
     verdicts: judgeBudget(environment, linksOf(environment), { rttMs: rtt }),
   }));
-  if (svg !== undefined) {
+  if (svg === '-') output.out(budgetSvg(judged));
+  else if (svg !== undefined) {
     await writeFile(svg, budgetSvg(judged)).catch((error: Error) => {
       throw wrongOption('--svg', svg, `a file that can be written: ${error.message}`);
     });
   }
-  output.out(json ? `${JSON.stringify(judged.map(asJson), null, 2)}\n` : judged.map(asText).join('\n'));
+  const text = json ? `${JSON.stringify(judged.map(asJson), null, 2)}\n` : judged.map(asText).join('\n');
+  // One of the two can have standard output.
+  if (svg === '-') output.error(text);
+  else output.out(text);
   return judged.some(({ verdicts }) => worst(verdicts) === 'error') ? 1 : 0;
 }
 

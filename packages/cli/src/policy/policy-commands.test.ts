@@ -87,6 +87,13 @@ describe('holdfast check', () => {
     expect(svg).not.toMatch(/NaN|undefined|Infinity/);
   });
 
+  it('draws to standard output for "-", and then says what is wrong on standard error', async () => {
+    const { code, out, error } = await ran('check', '-f', `${examples}chat-platform.yaml`, '--svg', '-');
+    expect(code).toBe(1);
+    expect(out).toMatch(/^<svg [^]*<\/svg>\s*$/);
+    expect(error).toMatch(/45 s leave no margin/);
+  });
+
   it('lets no name out of the picture', async () => {
     const file = join(folder, 'odd.yaml');
     const svg = join(folder, 'odd.svg');
@@ -137,6 +144,20 @@ describe('holdfast env', () => {
     const read = shown.values.find(({ key }) => key === 'routes./glasses-ws.read');
     expect(read?.value).toBe('1h');
     expect(read?.source).toMatch(/smart-glasses\.yaml:\d+ \(base\)$/);
+  });
+
+  it('says that ENVIRONMENT matches no environment, and refuses it where it would choose', async () => {
+    const alone = await within({ ENVIRONMENT: 'canary' }, () =>
+      ran('env', '-f', `${examples}agents-on-cloud-run.yaml`),
+    );
+    expect(alone.code).toBe(0);
+    expect(alone.out).toMatch(/^detected .*\(ENVIRONMENT is canary, which matches no environment\)$/m);
+    expect(alone.out).toMatch(/^environment +staging, because it is the only one, though ENVIRONMENT says canary$/m);
+    const several = await within({ ENVIRONMENT: 'canary' }, () => ran('env', '-f', `${examples}smart-glasses.yaml`));
+    expect([several.code, several.error]).toEqual([
+      2,
+      expect.stringMatching(/no environment canary, which ENVIRONMENT/),
+    ]);
   });
 
   it('refuses a variable that is no number, and an environment that is left open', async () => {
