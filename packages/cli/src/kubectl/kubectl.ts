@@ -184,7 +184,9 @@ function failed(args: readonly string[], { code, stderr }: Ran): HoldfastError {
 
 const runCommand: RunCommand = ([program = '', ...args], input, timeoutMs) =>
   new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: timeoutMs });
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    // Node's own `timeout` runs on, and keeps the process, when there was no program to run.
+    const timer = setTimeout(() => child.kill(), timeoutMs);
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     let bytes = 0;
@@ -195,8 +197,12 @@ const runCommand: RunCommand = ([program = '', ...args], input, timeoutMs) =>
     };
     child.stdout.on('data', gather(out));
     child.stderr.on('data', gather(err));
-    child.on('error', (cause) => reject(new HoldfastError(errors.KUBECTL, `${program} cannot be run`, { cause })));
+    child.on('error', (cause) => {
+      clearTimeout(timer);
+      reject(new HoldfastError(errors.KUBECTL, `${program} cannot be run`, { cause }));
+    });
     child.on('close', (code, signal) => {
+      clearTimeout(timer);
       const stderr = Buffer.concat(err).toString();
       const ended = signal === null ? stderr : `${stderr}\nit was ended by ${signal}`;
       resolve({ code: code ?? 255, stdout: Buffer.concat(out).toString(), stderr: ended });
