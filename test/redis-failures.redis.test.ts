@@ -57,6 +57,18 @@ function listen(store: Store, pod: string): { readonly wakes: Wake[]; readonly t
   return { wakes, tail: store.tail(pod, (wake) => wakes.push(wake)) };
 }
 
+// What no server makes, and one did: it was tried again for ever, and all that the pod did waited behind it.
+it('a batch that the script fails on is rejected, whole', async () => {
+  const store = await openStore(await startServer());
+  await store.create(newSession('one'));
+  const close: Effect = { type: 'close', session: 'one', epoch: 1, code: 4000, reason: '\ud800' };
+  const rejected = { code: 'HF_STORE_REJECTED', retryable: false };
+  await expect(store.commit(batchOf(publish('news', 'first'), close))).rejects.toMatchObject(rejected);
+  expect(await textsOf(store, 'news')).toEqual([]);
+  await store.commit(batchOf(publish('news', 'second')));
+  expect(await textsOf(store, 'news')).toEqual(['second']);
+});
+
 describe('a server that is paused', () => {
   it('makes operations fail within their bound, and a batch that was given several times is applied once', async () => {
     const server = await startServer();

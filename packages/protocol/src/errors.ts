@@ -10,8 +10,8 @@ function peer(code: ErrorKind['code'], what: string, fix: string, close?: keyof 
   return { code, side: 'peer', retryable: false, what, fix, closeCode: close && CLOSE[close] };
 }
 /* @__NO_SIDE_EFFECTS__ */
-function caller(code: ErrorKind['code'], what: string, fix: string): ErrorKind {
-  return { code, side: 'caller', retryable: false, what, fix };
+function caller(code: ErrorKind['code'], what: string, fix: string, close?: keyof typeof CLOSE): ErrorKind {
+  return { code, side: 'caller', retryable: false, what, fix, closeCode: close && CLOSE[close] };
 }
 /* @__NO_SIDE_EFFECTS__ */
 function environment(code: ErrorKind['code'], what: string, fix: string, close?: keyof typeof CLOSE): ErrorKind {
@@ -264,6 +264,12 @@ export const STORE_FULL = environment(
   'The store has no room; the batch was not applied.',
   'Raise mapBytes or maxmemory, free the disk, or lower the retention.',
 );
+export const STORE_REJECTED = caller(
+  'HF_STORE_REJECTED',
+  'The store refuses what the session wrote, and always would.',
+  'Report it, with its cause.',
+  'expired',
+);
 export const STORE_FOREIGN = caller(
   'HF_STORE_FOREIGN',
   'The directory holds something else than a holdfast store.',
@@ -301,7 +307,7 @@ export const STORE_VERSION = caller(
 );
 export const STORE_EVICTS = caller(
   'HF_STORE_EVICTS',
-  'The Redis server throws away any key when it is full.',
+  'The Redis server throws keys away when it is full.',
   'Set maxmemory-policy to noeviction.',
 );
 

@@ -38,6 +38,15 @@ describe('close() of the application', () => {
     expect(wss.clients.size).toBe(0);
   });
 
+  test('takes half of an emoji for a sign that cannot be shown, as all that goes out as UTF-8', async () => {
+    const { store, client, socket } = await begun();
+    socket.close(4000, 'cut \ud83d');
+    expect(await client.hear('bye')).toMatchObject({ code: 4000, reason: 'cut \ufffd' });
+    const reasons = store.batches.flatMap(({ parts }) => parts.flatMap(({ effects }) => effects));
+    expect(reasons).toMatchObject([{ type: 'close', reason: 'cut \ufffd' }]);
+    expect(() => socket.close(4000, Buffer.alloc(100, 0xff))).not.toThrow(TypeError);
+  });
+
   test('reaches a client that is away when it comes back', async () => {
     const { url, client, socket, closed, sessions } = await begun();
     client.drop();

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { HoldfastError } from '@holdfast/protocol';
-import { topicStream, type SessionState } from '@holdfast/store';
+import { topicStream, type Effect, type SessionState } from '@holdfast/store';
 import { VirtualClock } from '@holdfast/testing';
 import { describe, expect, test } from 'vitest';
 import { Committer, type Done, type PendingEffect, type PendingPart, type Writer } from './committer.js';
@@ -24,6 +24,7 @@ function setUp(maxPendingBytes = 1_000) {
         committed.push(part);
         for (const effect of part.effects) committer.settle(effect, result.fenced ? new Error('fenced') : undefined);
       },
+      rejected: ({ writer, effects }) => news.push(`rejected ${writer?.id} ${effects.length}`),
       turnDone: () => news.push('turn'),
       troubled: (troubled) => news.push(troubled ? 'trouble' : 'recovered'),
       doneFailed: (error) => news.push(String(error)),
@@ -231,6 +232,58 @@ describe('while the store fails', () => {
     await committer.idle();
     committer.effect(publish('1234567890'));
   });
+});
+
+describe('what the store rejects', () => {
+  const isPoison = ({ effects }: { effects: readonly Effect[] }): boolean =>
+    effects.some((effect) => effect.type === 'publish' && Buffer.from(effect.data).toString() === 'poison');
+
+  test('is lost alone, and told; what was done before and after it is written, in order', async () => {
+    const { store, committer, news, texts } = setUp();
+    const one = await sessionIn(store, 's1');
+    const two = await sessionIn(store, 's2');
+    store.rejects = ({ parts }) => parts.some(isPoison);
+    const ends: string[] = [];
+    const note = (text: string) => publish(text, (error) => ends.push(`${text} ${(error as HoldfastError)?.code}`));
+    committer.within(one, 1, () => committer.effect(note('a')));
+    committer.within(two, 1, () => committer.effect(note('poison')));
+    for (const text of ['b', 'c', 'poison', 'd']) committer.effect(note(text));
+    committer.within(one, 2, () => committer.effect(note('e')));
+    await committer.idle();
+    expect(await texts()).toEqual(['a', 'b', 'c', 'd', 'e']);
+    expect(ends).toEqual([
+      'a undefined',
+      'poison HF_STORE_REJECTED',
+      'b undefined',
+      'c undefined',
+      'poison HF_STORE_REJECTED',
+      'd undefined',
+      'e undefined',
+    ]);
+    expect(news).toEqual(['rejected s2 1', 'rejected undefined 1', 'turn']);
+    committer.effect(publish('x'.repeat(1_000)));
+  });
+
+  test('is found out also when the store was in trouble before', async () => {
+    const { store, clock, committer, news } = setUp();
+    store.failing.add('commit');
+    store.rejects = ({ parts }) => parts.some(isPoison);
+    committer.effect(publish('poison'));
+    await clock.advanceAsync(0);
+    store.failing.clear();
+    await clock.advanceAsync(100);
+    expect(news).toEqual(['trouble', 'recovered', 'rejected undefined 1', 'turn']);
+  });
+});
+
+test('nothing more is written for a session that is gone', async () => {
+  const { store, committer, texts } = setUp();
+  const writer = await sessionIn(store);
+  const ends: unknown[] = [];
+  committer.within({ ...writer, gone: true }, 1, () => committer.effect(publish('late', (error) => ends.push(error))));
+  await committer.idle();
+  expect(await texts()).toEqual([]);
+  expect(ends).toEqual([expect.objectContaining({ code: 'HF_ENDED' })]);
 });
 
 test('a callback that throws is reported, and the others are called', async () => {

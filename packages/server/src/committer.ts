@@ -8,6 +8,8 @@ export interface Writer {
   readonly epoch: number;
   /** Bytes on their way to the store for it. Counted here. */
   pendingBytes: number;
+  /** It is over here: what it has not written yet is not to be written. */
+  readonly gone?: boolean;
 }
 
 /** An application's word on how a write of its own ended. */
@@ -35,6 +37,8 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** Learns what the store made of each part, in order. */
 export interface CommitListener {
   committed(part: PendingPart, result: PartResult): void;
+  /** The store takes the part neither now nor later: nothing of it is written, and its effects have ended with the error. */
+  rejected(part: PendingPart, error: HoldfastError): void;
   /** The batch is through: what was gathered can go out. */
   turnDone(): void;
   /** The store fails (true), or works again (false). */
@@ -49,7 +53,8 @@ const RETRY_MAX_MS = 2_000;
 
 /**
  * Group commit: all that a pod does in one turn of its event loop goes to the store as one atomic batch, and one batch is under
- * way at a time, so that the order of turns is the order of the store. A batch that fails is tried again until it is through.
+ * way at a time, so that the order of turns is the order of the store. A batch that fails is tried again until it is through;
+ * one that the store rejects is split until what is at fault is alone, and only that is lost.
  *
  * Attaches take their turn between batches ({@link between}): no batch is under way with an epoch that an attach of our own is
  * about to make old.
@@ -202,29 +207,65 @@ export class Committer {
     const parts = this.#parts;
     this.#parts = [];
     for (const part of parts) stampEpochs(part);
-    const results = await this.#untilDone({ pod: this.#pod, nowMs: this.#clock.wallMs(), parts });
-    for (const { effects } of parts) for (const effect of effects) this.#release(effect);
-    if (results === undefined) {
-      for (const { effects } of parts) for (const effect of effects) this.settle(effect, this.#givenUp);
-      return;
-    }
-    for (const [i, part] of parts.entries()) this.#listener.committed(part, results[i] as PartResult);
+    await this.#write(parts);
     this.#listener.turnDone();
   }
 
-  async #untilDone(batch: Batch): Promise<readonly PartResult[] | undefined> {
+  async #write(all: readonly PendingPart[]): Promise<void> {
+    const parts = all.filter(({ writer }) => !writer?.gone);
+    for (const part of all) if (part.writer?.gone) this.#over(part, new HoldfastError(errors.ENDED));
+    if (parts.length === 0) return;
+    const results = await this.#untilDone({ pod: this.#pod, nowMs: this.#clock.wallMs(), parts });
+    const halves = isRejection(results) ? halvesOf(parts) : [];
+    for (const half of halves) await this.#write(half);
+    if (halves.length > 0) return;
+    for (const [i, part] of parts.entries()) {
+      if (results instanceof Error) {
+        this.#over(part, results);
+        if (isRejection(results)) this.#listener.rejected(part, results);
+      } else {
+        for (const effect of part.effects) this.#release(effect);
+        this.#listener.committed(part, results[i] as PartResult);
+      }
+    }
+  }
+
+  /** Nothing of it is written. */
+  #over({ effects }: PendingPart, error: Error): void {
+    for (const effect of effects) this.#release(effect);
+    for (const effect of effects) this.settle(effect, error);
+  }
+
+  /** What the store made of the batch, or why it is not written. */
+  async #untilDone(batch: Batch): Promise<readonly PartResult[] | Error> {
     for (let attempt = 0; ; attempt++) {
-      if (attempt > 0 && this.#givenUp) return undefined;
+      if (attempt > 0 && this.#givenUp) return this.#givenUp;
       try {
         const { parts } = await this.#store.commit(batch);
         if (attempt > 0) this.#listener.troubled(false);
         return parts;
       } catch (cause) {
+        if (isRejection(cause)) {
+          if (attempt > 0) this.#listener.troubled(false);
+          return cause;
+        }
         if (attempt === 0) this.#listener.troubled(true, cause);
         await this.#clock.wait(Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** attempt));
       }
     }
   }
+}
+
+const isRejection = (what: unknown): what is HoldfastError =>
+  what instanceof HoldfastError && what.code === errors.STORE_REJECTED.code;
+
+/** Two batches that do the same in the same order; none where it must stay together. Effects of nobody stand for themselves. */
+function halvesOf(parts: readonly PendingPart[]): (readonly PendingPart[])[] {
+  const [first] = parts;
+  const isOne = parts.length === 1 && first?.writer === undefined;
+  const pieces = isOne ? (first?.effects ?? []).map((effect): PendingPart => ({ effects: [effect] })) : parts;
+  const middle = pieces.length >> 1;
+  return middle === 0 ? [] : [pieces.slice(0, middle), pieces.slice(middle)];
 }
 
 /** What an effect holds in memory while it waits; the few bytes of a subscription are not counted. */

@@ -1,4 +1,6 @@
 import {
+  errors,
+  HoldfastError,
   MemoryStore,
   type Batch,
   type BatchResult,
@@ -24,6 +26,8 @@ export class FaultyStore implements Store {
   readonly durable = false;
   /** Operations that fail until they are taken out. */
   readonly failing = new Set<Operation>();
+  /** Whether this batch is rejected, now and for ever. */
+  rejects: (batch: Batch) => boolean = () => false;
   /** Batches that were committed, oldest first. */
   readonly batches: Batch[] = [];
   /** Reads that were asked for. */
@@ -64,6 +68,7 @@ export class FaultyStore implements Store {
 
   async commit(batch: Batch): Promise<BatchResult> {
     await this.#pass('commit');
+    if (this.rejects(batch)) throw new HoldfastError(errors.STORE_REJECTED, 'on purpose');
     this.batches.push(batch);
     return this.#inner.commit(batch);
   }

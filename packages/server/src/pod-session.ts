@@ -304,6 +304,17 @@ export class PodSession implements Writer, Due, Follower {
     this.#leave(() => this.machine.handleFenced(error), bye, why);
   }
 
+  /** The store takes what was written for it neither now nor later: it cannot go on, and must not come back to that. */
+  rejected(error: HoldfastError): void {
+    if (this.gone) return;
+    this.inbound.fail(error);
+    const { id, epoch } = this;
+    this.#context.committer.note({ id, epoch, pendingBytes: 0 }, { end: true });
+    const { STORE_REJECTED } = errors;
+    const bye = { code: closeCodeOf(STORE_REJECTED), reason: STORE_REJECTED.code };
+    this.#leave(() => this.machine.handleFenced(STORE_REJECTED), bye);
+  }
+
   /** Ends the session here and now: what was committed is delivered to nobody any more. */
   end(bye: Closing): void {
     if (this.over) return;

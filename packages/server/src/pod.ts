@@ -1,4 +1,4 @@
-import { errors, type FrameOf, type ServerSessionOptions } from '@holdfast/protocol';
+import { errors, type FrameOf, type HoldfastError, type ServerSessionOptions } from '@holdfast/protocol';
 import {
   sessionStream,
   type Lost,
@@ -108,6 +108,7 @@ export class Pod implements PodContext {
       maxPendingBytes,
       listener: {
         committed: (part, result) => this.#committed(part, result),
+        rejected: (part, error) => this.#rejected(part, error),
         turnDone: () => this.#turnDone(),
         troubled: (troubled, cause) => this.#troubled('commit', troubled, cause),
         doneFailed: (error) => listener.handlerFailed(error as Error),
@@ -240,6 +241,15 @@ export class Pod implements PodContext {
     if (!writer) return;
     writer.committed(part);
     this.touch(writer);
+  }
+
+  /** Ends who wrote it, and those whose state here, by what it did to them, is not what the store has. */
+  #rejected({ writer, effects }: PendingPart, error: HoldfastError): void {
+    const changed = effects.filter(({ type }) => writer === undefined || type !== 'send').map(({ to }) => to);
+    const sessions = new Set([writer, ...changed].map((one) => this.#held(one)));
+    sessions.delete(undefined);
+    if (sessions.size === 0) this.#listener.handlerFailed(error);
+    for (const session of sessions) session?.rejected(error);
   }
 
   #took(effect: PendingEffect, { offset, epoch }: { offset: number; epoch: string }): void {

@@ -58,6 +58,8 @@ export class Publisher extends EventEmitter<PublisherEvents> {
       maxPendingBytes,
       listener: {
         committed: (part, result) => this.#committed(part, result),
+        // Who waits for it has been told.
+        rejected: () => {},
         turnDone: () => {},
         troubled: (troubled, cause) => this.#troubled(troubled, cause),
         doneFailed: () => {},

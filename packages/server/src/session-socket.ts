@@ -148,9 +148,10 @@ export class SessionSocket extends EventEmitter implements SessionView {
   /** Closes the session. The client is told when it has everything that was sent before, also if it must come back for it. */
   close(code?: number, reason?: string | Buffer): void {
     if (this.#readyState !== Ws.OPEN) return;
-    checkClose(code, reason);
+    // Through its bytes: what they cannot carry, such as half of an emoji, no store could keep either.
+    const text = reason === undefined ? '' : Buffer.from(reason as string).toString();
+    checkClose(code, text);
     this.#readyState = Ws.CLOSING;
-    const text = reason === undefined ? '' : reason.toString();
     this.#effect({ type: 'close', ...this.#target, code: code ?? 1005, reason: text });
     this.#closeTimer = this.#context.clock.setTimeout(() => this.handleClosed(1006, ''), CLOSE_WAIT_MS);
   }
@@ -344,13 +345,13 @@ function notOpen(callback: Done | undefined, readyState: number): void {
 }
 
 /** RFC 6455, section 7.4: what an application may close with. */
-function checkClose(code: number | undefined, reason: string | Buffer | undefined): void {
+function checkClose(code: number | undefined, reason: string): void {
   const allowed =
     code === undefined ||
     (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) ||
     (code >= 3000 && code <= 4999);
   if (!allowed) throw new TypeError('First argument must be a valid error code number');
-  if (reason !== undefined && Buffer.byteLength(reason) > 123) {
+  if (Buffer.byteLength(reason) > 123) {
     throw new RangeError('The message must not be greater than 123 bytes');
   }
 }

@@ -79,7 +79,7 @@ export class ClusterCommit {
         if (answer !== VOID) return answer;
       } catch (error) {
         this.#inDoubt.failed(id);
-        throw error;
+        throw inDoubt(error);
       }
     }
     throw new HoldfastError(errors.STORE, 'the batch was given up by others');
@@ -314,6 +314,12 @@ export class ClusterCommit {
   async #clear({ group, owner, id }: Ref, text: string, open?: number): Promise<void> {
     await this.#runner.run(group, scripts.clear, { owner, id, text, open });
   }
+}
+
+/** One node has refused its share: others may have applied theirs, or will, so that the batch is not to be given in another form. */
+function inDoubt(error: unknown): unknown {
+  const isRejected = error instanceof HoldfastError && error.code === errors.STORE_REJECTED.code;
+  return isRejected ? new HoldfastError(errors.STORE, error.message, { cause: error }) : error;
 }
 
 function readRef(text: string): Ref {

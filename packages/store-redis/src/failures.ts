@@ -4,10 +4,18 @@ import { errors, HoldfastError } from '@holdfast/store';
 const FULL = /^OOM /;
 const READ_ONLY = /^(?:READONLY|NOREPLICAS|MISCONF|MASTERDOWN) /;
 
+/** The script failed, which it does before it writes: given the same, it fails again. */
+const REJECTED = /^ERR user_script\b/;
+
 /** An error of the client or the server as one of ours. Whether the operation was done is then not known, unless the server refused it. */
 export function translate(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   const said = error instanceof Error ? error.message : String(error);
-  const kind = FULL.test(said) ? errors.STORE_FULL : READ_ONLY.test(said) ? errors.STORE_READ_ONLY : errors.STORE;
-  return new HoldfastError(kind, said, { cause: error });
+  return new HoldfastError(kindOf(said), said, { cause: error });
+}
+
+function kindOf(said: string) {
+  if (FULL.test(said)) return errors.STORE_FULL;
+  if (READ_ONLY.test(said)) return errors.STORE_READ_ONLY;
+  return REJECTED.test(said) ? errors.STORE_REJECTED : errors.STORE;
 }
