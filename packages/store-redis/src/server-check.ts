@@ -10,7 +10,7 @@ export function checkServer(info: string, asCluster = false): void {
   if (asCluster && !isCluster) throw new HoldfastError(errors.STORE_NO_CLUSTER);
   const version = field('redis_version');
   if (Number.parseInt(version, 10) < VERSION_MIN) throw new HoldfastError(errors.STORE_VERSION, version);
-  // Only keys with an expiry may be evicted: the others belong together, and one that is missing damages a stream.
+  // Keys belong together: one that is missing damages a stream. Those with an expiry remember which batches were applied.
   const policy = field('maxmemory_policy');
-  if (field('maxmemory') !== '0' && policy.startsWith('allkeys')) throw new HoldfastError(errors.STORE_EVICTS, policy);
+  if (field('maxmemory') !== '0' && policy !== 'noeviction') throw new HoldfastError(errors.STORE_EVICTS, policy);
 }
