@@ -263,6 +263,22 @@ describe('a server that takes no more', () => {
 });
 
 describe('wake-ups', () => {
+  it('of another database are another deployment’s', async () => {
+    const server = await startServer();
+    const [ours, theirs] = [await openStore(server), await openStore(server, { url: `${server.url}/1` })];
+    const { wakes, tail } = listen(ours, 'a');
+    tail.follow('t:t');
+    const session = await ours.create(newSession('s'));
+    await theirs.create(newSession('s'));
+    await delay(200);
+    for (const text of ['1', '2', '3']) await theirs.commit(batchOf(publish('t', text)));
+    await theirs.attach({ id: 's', pod: 'b', presented: HASH, attempt: 1, next: HASH, nowMs: NOW });
+    await delay(200);
+    expect(session.epoch).toBe(1);
+    expect(wakes).toEqual([]);
+    expect(await textsOf(ours, 't')).toEqual([]);
+  });
+
   it('that are lost with their connection are made up for', async () => {
     const server = await startServer();
     const [store, other] = [await openStore(server), await openStore(server)];
@@ -345,7 +361,17 @@ describe('a batch that reaches the server late', () => {
       const part = { effects: [{ type: 'publish', topic: 't', binary: false, payload: 1 }] };
       const batch = { pod: 'a', nowMs: NOW, parts: [part] };
       const keep = { entries: 9, bytes: 999, ageMs: 999 };
-      const args = JSON.stringify({ me: 'me', id, open, batch, keep, life: '', seen: 0, seed: `seed${id}` });
+      const args = JSON.stringify({
+        me: 'me',
+        id,
+        open,
+        batch,
+        keep,
+        life: '',
+        seen: 0,
+        seed: `seed${id}`,
+        database: '0',
+      });
       const reply = await server.command('EVAL', scripts.commit.source, '0', 'p:', args, text);
       return (reply as unknown[])[2];
     };

@@ -25,6 +25,7 @@ type SlotRange = readonly [
  */
 export class Cluster implements Servers {
   readonly isCluster = true;
+  readonly database = 0;
   readonly #groups: Groups;
   readonly #seeds: readonly Address[];
   readonly #clientOf: (address: Address) => RedisOptions;

@@ -28,6 +28,10 @@ export class OneServer implements Servers {
     this.#listening = new Connection({ client, commandMs, ready: listening });
   }
 
+  get database(): number {
+    return this.#commands.client.options.database ?? 0;
+  }
+
   async opened(withinMs: number): Promise<void> {
     await Promise.all([this.#commands.opened(withinMs), this.#listening.opened(withinMs)]);
   }

@@ -346,7 +346,8 @@ export class RedisStore implements Store {
   }
 
   #channelOf(kind: 'pod' | 'topic', name: string): string {
-    return `${this.#options.prefix}${kind}:${name}`;
+    // Of all databases of a server the channels are the same ones.
+    return `${this.#options.prefix}${kind}@${this.#servers.database}:${name}`;
   }
 }
 

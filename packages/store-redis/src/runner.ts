@@ -59,7 +59,8 @@ export class Runner {
     if (!isAlive()) throw new HoldfastError(errors.STORE_CLOSED);
     const spread = servers.isCluster ? prefix : undefined;
     const history = this.#histories.get(group) ?? UNKNOWN;
-    const args = JSON.stringify({ ...fields, ...history, me: this.me, seed: newEpoch(), keep, spread });
+    const database = `${servers.database}`;
+    const args = JSON.stringify({ ...fields, ...history, me: this.me, seed: newEpoch(), keep, spread, database });
     const own = this.groups.prefixOf(group);
     const reply = await servers.run(group, script, `${own}meta`, [own, args, ...payloads], as);
     const [life, seen, result, fences, turns] = reply as Reply;

@@ -4,6 +4,8 @@ import type { Script } from './lua/scripts.js';
 /** The server or servers behind a store: where scripts run, and where wake-ups are heard. */
 export interface Servers {
   readonly isCluster: boolean;
+  /** The number of the database where the keys are. */
+  readonly database: number;
   /** Resolves when all that is needed is there, rejects when it is not within the time. */
   opened(withinMs: number): Promise<void>;
   /** What INFO says of each server that has keys of ours. */

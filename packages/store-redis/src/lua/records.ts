@@ -11,7 +11,8 @@ local P = ARGV[1]
 local A = cjson.decode(ARGV[2])
 local call = redis.call
 local DATA = 2
-local CHANNELS = A.spread or P
+-- Channels know of no databases.
+local function channel(kind) return (A.spread or P) .. kind .. '@' .. A.database .. ':' end
 
 -- A slot that is moving to another node is in two places, and what is missing here may be there. Then this fails, before anything is written: a
 -- node answers for two keys that are missing only while it has the whole slot.
@@ -312,7 +313,7 @@ local function done(result, writer)
       flushSession(s)
       -- The pod that owns a session reads its stream. Nearly always that is the one that writes.
       if s.pod ~= writer and s.log.fin > s.log.fin0 then
-        redis.pcall('PUBLISH', CHANNELS .. 'pod:' .. s.pod, A.me .. ' g ' .. num(s.log.fin) .. ' ' .. s.id)
+        redis.pcall('PUBLISH', channel('pod') .. s.pod, A.me .. ' g ' .. num(s.log.fin) .. ' ' .. s.id)
       end
     end
     if s and s.cursorsDirty then flushCursors(s) end
@@ -321,11 +322,11 @@ local function done(result, writer)
     if t and t.dirty then
       wrote = true
       flushTopic(t)
-      if t.fin > t.fin0 then redis.pcall('PUBLISH', CHANNELS .. 'topic:' .. t.topic, A.me .. ' ' .. num(t.fin)) end
+      if t.fin > t.fin0 then redis.pcall('PUBLISH', channel('topic') .. t.topic, A.me .. ' ' .. num(t.fin)) end
     end
   end
   for _, f in ipairs(fences) do
-    redis.pcall('PUBLISH', CHANNELS .. 'pod:' .. f[1], A.me .. ' ' .. f[4] .. ' ' .. f[3] .. ' ' .. f[2])
+    redis.pcall('PUBLISH', channel('pod') .. f[1], A.me .. ' ' .. f[4] .. ' ' .. f[3] .. ' ' .. f[2])
   end
   local turns = turnsOf()
   if wrote then meta.n, metaDirty = meta.n + 1, true end
