@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sessionOptions, type ServerOptions } from './options.js';
+import { nameOfRun, sessionOptions, type ServerOptions } from './options.js';
 
 test('maxPayload is the policy that clients are told', () => {
   expect(sessionOptions({ maxPayload: 1_000 }).policy.maxPayloadBytes).toBe(1_000);
@@ -24,3 +24,16 @@ test.each<[string, ServerOptions]>([
 ])('an impossible %s is refused by name', (name, options) => {
   expect(() => sessionOptions(options)).toThrow(new RegExp(`HF_OPTION.*${name}`));
 });
+
+test('the name of a process is new for each run, and fits however long its beginning is', () => {
+  expect(nameOfRun({})).toMatch(/^pod-[\da-f]{12}$/);
+  expect(nameOfRun({ pod: 'web-0' })).not.toBe(nameOfRun({ pod: 'web-0' }));
+  expect(nameOfRun({ pod: `${'x'.repeat(62)}-7`, run: 'r1' })).toBe(`${'x'.repeat(59)}-7-r1`);
+});
+
+test.each([{ pod: 'a b' }, { pod: 'x'.repeat(65) }, { run: '' }, { run: 'x'.repeat(17) }])(
+  '%j names no process',
+  (name) => {
+    expect(() => nameOfRun(name)).toThrow('HF_OPTION');
+  },
+);

@@ -1,5 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { DEFAULT_POLICY, errors, HoldfastError, LIMITS, readPolicy, type Policy } from '@holdfast/protocol';
+import { DEFAULT_POLICY, errors, HoldfastError, isId, LIMITS, readPolicy, type Policy } from '@holdfast/protocol';
 import type { Store } from '@holdfast/store';
 import type { ServerOptions as WsServerOptions } from 'ws';
 import { DEFAULT_ADMISSION, type AdmissionOptions } from './admission.js';
@@ -12,8 +13,13 @@ import { rotationOptions, type RotationOptions } from './rotation.js';
 export interface ServerOptions extends Omit<WsServerOptions, 'WebSocket'> {
   /** Where sessions and messages are kept. Default: in the memory of this process, so that they end with it. */
   store?: Store;
-  /** Name of this process among those that share the store; at most 64 of `A-Za-z0-9_.:-`. Default: a random one. */
+  /**
+   * What the name of this process among those that share the store begins with, such as its host; at most 64 of `A-Za-z0-9_.:-`. Default:
+   * `pod`. The name, `wss.pod`, ends in `run`; of a long beginning it has the end.
+   */
   pod?: string;
+  /** For whoever names each run itself: what distinguishes this one from those before it, at most 16 of the same signs. Default: random. */
+  run?: string;
   /** The numbers that clients are told; see `Policy` for units and defaults. `maxPayload` sets `maxPayloadBytes`. */
   policy?: Partial<Policy>;
   /** Bounds of admission; see `AdmissionOptions`. */
@@ -66,6 +72,19 @@ export interface SessionOptions {
   readonly maxPendingBytes: number;
   readonly rotation: RotationOptions | undefined;
   readonly clock: Clock;
+}
+
+const NAME_MAX = 64;
+const RUN_MAX = 16;
+
+/**
+ * The name under which a server holds its sessions. One that starts anew has another: under the old one, what the run before has left would
+ * look alive, and nobody would adopt or end it.
+ */
+export function nameOfRun({ pod = 'pod', run = randomBytes(6).toString('hex') }: ServerOptions): string {
+  if (!isId(pod)) throw new HoldfastError(errors.OPTION, `pod is ${JSON.stringify(pod)}`);
+  if (!isId(run) || run.length > RUN_MAX) throw new HoldfastError(errors.OPTION, `run is ${JSON.stringify(run)}`);
+  return `${pod.slice(run.length + 1 - NAME_MAX)}-${run}`;
 }
 
 export function sessionOptions(options: ServerOptions): SessionOptions {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import {
   createServer,
@@ -9,7 +8,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { errors, HoldfastError, isId } from '@holdfast/protocol';
+import { errors, HoldfastError } from '@holdfast/protocol';
 import { MemoryStore, type SessionState, type Store } from '@holdfast/store';
 import { Admission } from './admission.js';
 import type { Done } from './committer.js';
@@ -18,7 +17,7 @@ import { drain, drainOptions, type DrainOptions, type DrainReport } from './drai
 import { answerDrain } from './drain-requests.js';
 import { answerHealth, type HealthReport } from './health.js';
 import { Keepalive } from './keepalive.js';
-import { sessionOptions, type ServerOptions, type SessionOptions } from './options.js';
+import { nameOfRun, sessionOptions, type ServerOptions, type SessionOptions } from './options.js';
 import type { PlainSocket } from './plain-socket.js';
 import type { PodSession } from './pod-session.js';
 import { Pod } from './pod.js';
@@ -97,8 +96,7 @@ export class WebSocketServer extends EventEmitter<WebSocketServerEvents> {
     if (given.filter(Boolean).length !== 1) {
       throw new TypeError('One and only one of the "port", "server", or "noServer" options must be specified');
     }
-    const pod = options.pod ?? `pod-${randomBytes(6).toString('hex')}`;
-    if (!isId(pod)) throw new HoldfastError(errors.OPTION, `pod is ${JSON.stringify(pod)}`);
+    const pod = nameOfRun(options);
     this.options = options;
     this.path = options.path as string;
     this.#sessionOptions = sessionOptions(options);

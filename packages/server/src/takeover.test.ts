@@ -42,6 +42,19 @@ function count({ wss }: Served, sockets: Socket[] = []): Socket[] {
   return sockets;
 }
 
+// As a container that is started again in place, or a pod of a StatefulSet: under its old name the sessions looked alive for ever.
+test('a process that starts again under the same `pod` takes over what the one before it has left', async () => {
+  const store = new MemoryStore();
+  const killed = await serve({ store, pod: 'web-0' });
+  const client = await RawClient.begin(killed.url);
+  client.drop();
+  await store.lease(killed.wss.pod, 0);
+  const again = await serve({ store, pod: 'web-0' });
+  await until(() => again.wss.clients.size === 1);
+  const [socket] = again.wss.clients;
+  expect(socket?.session).toMatchObject({ id: client.ticket.session, recovered: true });
+});
+
 describe('a client that attaches to another pod', () => {
   test('closes the socket on the first one with 4501, and is a recovered connection on the other', async () => {
     const { a, b, client, socket } = await twoPods();

@@ -23,7 +23,7 @@ test('a session that was adopted before anybody listened is told of to whoever l
   const first = await serve({ store, pod: 'first' });
   const client = await RawClient.begin(first.url);
   client.drop();
-  await store.lease('first', 0);
+  await store.lease(first.wss.pod, 0);
   const second = await serve({ store, pod: 'second' });
   await expect.poll(() => second.wss.clients.size).toBe(1);
   second.wss.on('connection', (socket) => {

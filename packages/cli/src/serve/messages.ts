@@ -6,7 +6,9 @@ export const DRAIN_TOKEN = 'HOLDFAST_DRAIN_TOKEN';
 
 /** All that a worker needs to know to serve. */
 export interface WorkerSettings {
+  /** What the name of the pod is made of: `${pod}-${run}`. */
   readonly pod: string;
+  readonly run: string;
   readonly index: number;
   readonly workers: number;
   readonly modulePath: string;

@@ -116,13 +116,13 @@ async function probe(port: number, host: string): Promise<number> {
   return typeof address === 'object' && address ? address.port : port;
 }
 
-/** What any number of workers can be told. The name is that of one run of one process. */
+/** What any number of workers can be told. */
 function workerSettings(
-  shared: Omit<WorkerSettings, 'pod' | 'index'>,
+  shared: Omit<WorkerSettings, 'pod' | 'run' | 'index'>,
   podPrefix: string,
   index: number,
 ): WorkerSettings {
-  return { ...shared, index, pod: `${podPrefix}-${index}-${randomBytes(4).toString('hex')}` };
+  return { ...shared, index, pod: `${podPrefix}-${index}`, run: randomBytes(4).toString('hex') };
 }
 
 function orders(options: ServeOptions): { replaceOrder: DrainOrder; stopOrder: DrainOrder } {

@@ -39,7 +39,7 @@ export class ClusterWorker implements WorkerProcess {
   #report: DrainReport | undefined;
 
   constructor(settings: WorkerSettings, asked: { readonly restartAll: () => void; readonly stopAll: () => void }) {
-    this.pod = settings.pod;
+    this.pod = `${settings.pod}-${settings.run}`;
     const worker = cluster.fork();
     this.#worker = worker;
     this.exited = new Promise((resolve) => {

@@ -34,7 +34,7 @@ class Worker {
   });
 
   constructor(settings: WorkerSettings, log: Log, store: Store) {
-    const { allowOrigin, path, pod, maxAge: maxAgeMs, ageJitter } = settings;
+    const { allowOrigin, path, pod, run, maxAge: maxAgeMs, ageJitter } = settings;
     this.#settings = settings;
     this.#log = log;
     this.#store = store;
@@ -44,6 +44,7 @@ class Worker {
       noServer: true,
       store,
       pod,
+      run,
       path,
       allowedOrigins,
       ...(maxAgeMs !== undefined && { rotation: { maxAgeMs, ageJitter } }),
@@ -56,12 +57,12 @@ class Worker {
   }
 
   async start(): Promise<void> {
-    const { pod: id, index, workers, host, port, url, store, modulePath } = this.#settings;
+    const { index, workers, host, port, url, store, modulePath } = this.#settings;
     const restartAll = (): void => void report({ type: 'restartAll' });
     await runModule(modulePath, {
       wss: this.#wss,
       http: this.#http,
-      pod: { id, index, pid: process.pid, workers, store: store.kind, host, url, restartAll },
+      pod: { id: this.#wss.pod, index, pid: process.pid, workers, store: store.kind, host, url, restartAll },
     });
     await this.#entrance.listen(port, host);
     await report({ type: 'ready' });
@@ -115,7 +116,7 @@ async function main(): Promise<void> {
   const [first] = await order;
   if (first.type !== 'serve') throw new Error(`a worker is told to ${first.type} before it serves`);
   const { settings } = first;
-  process.title = `holdfast ${settings.pod}`;
+  process.title = `holdfast ${settings.pod}-${settings.run}`;
   const log = processLog(settings);
   let ready = false;
   const fail = async (error: unknown): Promise<void> => {
