@@ -128,3 +128,23 @@ describe('an asynchronous handler', () => {
     expect(socket.session.data).toEqual({ last: 'small' });
   });
 });
+
+test.each(['too large', 'no JSON'])(
+  'what is changed outside a handler and is %s is taken back and told, and the next message is spared',
+  async (what) => {
+    const { client, socket, failures } = await begun();
+    socket.on('message', (data) => {
+      socket.session.data['last'] = textOf(data);
+      socket.send(`heard ${textOf(data)}`);
+    });
+    socket.session.data['name'] = 'Ada';
+    await nextTurn();
+    socket.session.data['bad'] = what === 'too large' ? 'x'.repeat(70_000) : 1n;
+    await nextTurn();
+    expect(socket.session.data).toEqual({ name: 'Ada' });
+    expect(failures).toMatchObject([{ code: 'HF_DATA' }]);
+    client.send(1, 'a');
+    expect(await client.texts(1)).toEqual(['heard a']);
+    expect(socket.session.data).toEqual({ name: 'Ada', last: 'a' });
+  },
+);

@@ -68,7 +68,7 @@ export class SessionData {
   /** Writes what has changed. Throws HF_DATA if it cannot be kept. */
   flush(): void {
     if (!this.#dirty) return;
-    const json = dataToJson(this.#value);
+    const json = this.#json();
     this.#save(json);
     this.#kept = json;
     this.#dirty = false;
@@ -77,7 +77,7 @@ export class SessionData {
   /** What has changed, for the caller to write. Throws HF_DATA if it cannot be kept. */
   take(): string | undefined {
     if (!this.#dirty) return undefined;
-    const json = dataToJson(this.#value);
+    const json = this.#json();
     this.#taken = json;
     this.#dirty = false;
     return json;
@@ -96,6 +96,16 @@ export class SessionData {
     this.#taken = undefined;
     this.#value = read(this.#kept);
     this.#observed = this.#observe();
+  }
+
+  /** What cannot be kept is taken back: left as it is, it would fail the next message, which has nothing to do with it. */
+  #json(): string {
+    try {
+      return dataToJson(this.#value);
+    } catch (error) {
+      this.restore();
+      throw error;
+    }
   }
 
   #observe(): Record<string, unknown> {
