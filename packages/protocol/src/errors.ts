@@ -163,6 +163,11 @@ export const BACKLOG = environment(
   'More waits for the store than maxPendingBytes, or than maxPending.',
   'Check the store; slow the producer down.',
 );
+export const DRAIN = caller(
+  'HF_DRAIN',
+  'A drain has more clients than it moves before its deadline; those left will be cut.',
+  'Raise movesPerSecond or deadlineMs, or run more pods.',
+);
 export const HANDLER = caller(
   'HF_HANDLER',
   'A message handler failed.',

@@ -254,10 +254,10 @@ export class ServerSession {
   }
 
   /** Gives the transport up, for a reason; the session stays. */
-  hangUp(error: ErrorKind, detail = '', code = closeCodeOf(error)): void {
+  hangUp(error: ErrorKind, detail = '', code = closeCodeOf(error), retryMs?: number): void {
     const link = this.#link;
     if (!link) return;
-    this.#outputs.push({ type: 'hangup', transport: link.id, code, reason: closeReason(error) });
+    this.#outputs.push({ type: 'hangup', transport: link.id, code, reason: closeReason(error, retryMs) });
     this.#detach(code, detail ? `${error.code} ${detail}` : error.code);
   }
 

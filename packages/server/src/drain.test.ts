@@ -1,12 +1,13 @@
 import { once } from 'node:events';
+import { backoffMs, DEFAULT_POLICY, hintedMs, retryHint } from '@holdfast/protocol';
 import { MemoryStore } from '@holdfast/store';
-import { announceSeed, randomSeed, until, VirtualClock } from '@holdfast/testing';
+import { announceSeed, randomSeed, seededRandom, until, VirtualClock } from '@holdfast/testing';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { FaultyStore } from './faulty-store.fixture.js';
 import type { ServerOptions } from './options.js';
-import { Mover } from './mover.js';
+import { hintStepMs, Mover } from './mover.js';
 import { RawClient, type Attached } from './raw-client.fixture.js';
 import { serve, serverClock } from './server.fixture.js';
 
@@ -51,14 +52,27 @@ test('every session attaches elsewhere before it is let go', async () => {
 test('sessions are asked at a capped rate, each at a moment of its own', async () => {
   const { clock, a, b } = await twoPods();
   const clients = await Promise.all(Array.from({ length: 10 }, () => RawClient.begin(a.url)));
+  const warned = once(process, 'warning');
   const draining = a.wss.drain({ movesPerSecond: 5, deadlineMs: 1_000 });
   await clock.advanceAsync(0);
+  expect(String(await warned)).toMatch(/HF_DRAIN.*10 at 5 a second/);
   const asked = await Promise.all(clients.map((client) => client.hear('drain')));
   expect(asked.map(({ afterMs }) => afterMs)).toEqual([0, 278, 556, 833, 1_111, 1_389, 1_667, 1_944, 2_222, 2_500]);
   expect(new Set(asked.map(({ withinMs }) => withinMs))).toEqual(new Set([139]));
   expect(b.wss.clients.size).toBe(0);
   await clock.advanceAsync(1_100);
   expect(await draining).toMatchObject({ asked: 10, moved: 0, cut: 10 });
+  const hints = await Promise.all(clients.map(async (client) => retryHint((await client.closed).reason)));
+  expect(hints).toEqual(clients.map((_, i) => Math.ceil(i * hintStepMs(5))));
+});
+
+test.each([10, 50, 500])('those who are cut come back at no more than the rate of %i a second', (rate) => {
+  const random = seededRandom(seed);
+  const waits = Array.from({ length: rate * 5 }, (_, i) =>
+    Math.max(hintedMs(i * hintStepMs(rate), random), backoffMs(0, DEFAULT_POLICY, random)),
+  ).sort((one, other) => one - other);
+  const most = Math.max(...waits.map((ms) => waits.filter((other) => other > ms - 1_000 && other <= ms).length));
+  expect(most).toBeLessThanOrEqual(rate);
 });
 
 test('within no second more are asked than the rate allows, wherever it begins and whatever moments they choose', () => {
@@ -99,6 +113,31 @@ test('who has not moved at the deadline is cut with 1012 and comes back elsewher
   expect(await draining).toMatchObject({ asked: 1, moved: 0, cut: 1 });
   const back = await RawClient.resume(b.url, client.ticket);
   expect(await back.texts(1)).toEqual(['until the end']);
+});
+
+test('only those who have attached elsewhere have moved, and of those who are away the application is told that they are others’ now', async () => {
+  const { clock, a, b } = await twoPods();
+  const told: string[] = [];
+  a.wss.on('connection', (socket) => {
+    for (const event of ['moved', 'close'] as const) socket.on(event, () => told.push(`${event} ${socket.session.id}`));
+  });
+  const [moves, leaves, away] = [
+    await RawClient.begin(a.url),
+    await RawClient.begin(a.url),
+    await RawClient.begin(a.url),
+  ];
+  away.drop();
+  await until(() => a.wss.health.attached === 2);
+  const draining = a.wss.drain();
+  await clock.advanceAsync(0);
+  await move(moves, b.url);
+  leaves.drop();
+  await until(() => a.wss.health.attached === 0);
+  await clock.advanceAsync(100);
+  expect(await draining).toMatchObject({ asked: 2, moved: 1, cut: 0 });
+  const ids = [moves, leaves, away].map(({ ticket }) => ticket.session);
+  expect(told).toEqual(ids.flatMap((id) => [`moved ${id}`, `close ${id}`]));
+  expect(a.wss.clients.size).toBe(0);
 });
 
 test('nobody new is taken once clients are sent elsewhere, and until then everybody is', async () => {

@@ -1,7 +1,7 @@
 import { CLOSE, errors, HoldfastError } from '@holdfast/protocol';
 import type { WebSocket } from 'ws';
 import type { Clock } from './clock.js';
-import { Mover } from './mover.js';
+import { hintStepMs, Mover } from './mover.js';
 import { PodSession } from './pod-session.js';
 import type { Pod } from './pod.js';
 
@@ -12,13 +12,13 @@ export interface DrainOptions {
   readonly movesPerSecond?: number;
   /** Sessions move at random moments over at least this long, however few they are. Default 500 ms. */
   readonly spreadMs?: number;
-  /** From the beginning to the end: what is left then is closed with 1012. Default 25,000 ms, inside the 30 s of Kubernetes. */
+  /** From the beginning to the end: what is left then is closed with 1012, and told to come back at that rate. Default 25,000 ms, inside the 30 s of Kubernetes. */
   readonly deadlineMs?: number;
 }
 
 export interface DrainReport {
   readonly asked: number;
-  /** Sessions that had attached elsewhere before they had to be cut. */
+  /** Sessions that had attached elsewhere before they had to be cut. The others have ended, or their clients are away. */
   readonly moved: number;
   readonly cut: number;
   readonly tookMs: number;
@@ -26,6 +26,8 @@ export interface DrainReport {
 
 /** How often it is looked whether all have moved. */
 const LOOK_MS = 50;
+/** A session must live to see its client come back: a client waits for up to twice its hint. */
+const HINT_LIVES = 4;
 /** What the store gets at least to take what is pending. */
 const STOP_MS = 1_000;
 
@@ -53,6 +55,10 @@ export async function drain(
   const first = attached();
   const total = first.length + plain.size;
   const mover = new Mover(clock, movesPerSecond, spreadMs / Math.max(1, total));
+  if (mover.tookMs(total) > Math.max(spreadMs, leftMs())) {
+    const needs = `${total} at ${movesPerSecond} a second, and ${Math.round(leftMs())} ms`;
+    process.emitWarning(new HoldfastError(errors.DRAIN, needs));
+  }
   const ask = (clients: Iterable<PodSession | WebSocket>): void => {
     for (const client of clients) {
       if (asked.has(client)) continue;
@@ -69,18 +75,19 @@ export async function drain(
     ask(plain);
   }
   const cut = attached();
-  for (const session of cut) {
-    session.machine.hangUp(errors.BUSY, 'drained', CLOSE.restart);
+  for (const [i, session] of cut.entries()) {
+    const hintMs = Math.min(i * hintStepMs(movesPerSecond), pod.machine.policy.sessionMs / HINT_LIVES);
+    session.machine.hangUp(errors.BUSY, 'drained', CLOSE.restart, hintMs);
     session.run();
   }
   for (const ws of plain) ws.close(CLOSE.restart, 'restart');
-  const sessions = Array.from(asked).filter((one) => one instanceof PodSession).length;
+  const moved = Array.from(asked).filter((one) => one instanceof PodSession && one.hasMoved).length;
   // What is pending is written, unless the store is in trouble for longer than there is time.
   const timeUp = new Promise<void>((resolve) => clock.setTimeout(resolve, Math.max(STOP_MS, leftMs())));
   await Promise.race([pod.stop(), timeUp]);
   return {
     asked: asked.size,
-    moved: sessions - cut.length,
+    moved,
     cut: cut.length,
     tookMs: Math.round(clock.monotonicMs() - startMs),
   };

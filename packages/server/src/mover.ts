@@ -10,6 +10,16 @@ import { PodSession } from './pod-session.js';
 const SECOND_MS = 1_250;
 
 /**
+ * How far apart the hints of clients are that are cut at once, so that the rate holds when they come back. A client waits for once to
+ * twice its hint, so of hints a step apart ln 2 arrive in a step, at random: the rate is six standard deviations above that. (Below
+ * five a second no distance of hints helps.)
+ */
+export function hintStepMs(perSecond: number): number {
+  const arrivals = (Math.sqrt(9 + perSecond) - 3) ** 2;
+  return Math.max((1_000 * Math.LN2) / arrivals, SECOND_MS / perSecond);
+}
+
+/**
  * Asks clients to attach anew, one step of time after another: each gets a step of its own and chooses a moment in the first half of it.
  * So the rate holds however many are asked at once, and none knows the others' moments. Steps are a little longer than the rate says:
  * within no second there are more moments than that, wherever the second begins.
@@ -23,6 +33,11 @@ export class Mover {
   constructor(clock: Clock, movesPerSecond: number, stepMsMin = 0) {
     this.#clock = clock;
     this.#stepMs = Math.max(stepMsMin, SECOND_MS / (movesPerSecond - 0.5));
+  }
+
+  /** How long it takes to ask so many. */
+  tookMs(clients: number): number {
+    return clients * this.#stepMs;
   }
 
   /** Returns when the client's step is over, on the monotonic clock. */

@@ -1,4 +1,5 @@
 import {
+  CLOSE,
   closeCodeOf,
   errors,
   HoldfastError,
@@ -105,6 +106,8 @@ export class PodSession implements Writer, Due, Follower {
   #replaced: Transport | undefined;
   /** Since when it has no transport, as far as this pod knows. */
   #awaySinceMs: number;
+  /** Its client has attached elsewhere, or has begun to. */
+  hasMoved = false;
   #running = false;
   #gatheredBytes = 0;
   /** How the session ends, once somebody has said so. */
@@ -179,6 +182,7 @@ export class PodSession implements Writer, Due, Follower {
   #take(transport: Transport): void {
     this.#replaced = this.#transport;
     this.#transport = transport;
+    this.hasMoved = false;
     const { machine } = this;
     transport.onData = (data, binary) => {
       machine.handleData(transport.id, data, binary, this.#nowMs);
@@ -301,6 +305,7 @@ export class PodSession implements Writer, Due, Follower {
     const why = isGone || this.expired ? 'expired' : 'moved';
     const error = why === 'expired' ? errors.EXPIRED : errors.FENCED;
     const bye = { code: closeCodeOf(error), reason: error.code };
+    this.hasMoved = why === 'moved';
     this.#leave(() => this.machine.handleFenced(error), bye, why);
   }
 
@@ -360,6 +365,7 @@ export class PodSession implements Writer, Due, Follower {
         return;
       case 'detached':
         this.#transport = undefined;
+        this.hasMoved = output.code === CLOSE.moved;
         this.#awaySinceMs = this.#context.clock.wallMs();
         committer.note(this, { ...this.#takeAcked(), detachedMs: this.#awaySinceMs });
         this.view?.handleDetached(output.code, output.reason);

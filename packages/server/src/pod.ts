@@ -392,6 +392,8 @@ export class Pod implements PodContext {
     await this.committer.idle();
     // Without it the sessions are adopted a lease later.
     await this.store.lease(this.name, 0).catch(() => {});
+    // They are others' from now on, and nobody would tell of it any more.
+    for (const session of Array.from(this.sessions.values())) session.fenced();
     this.#tail.close();
     this.deadlines.stop();
   }
