@@ -69,6 +69,33 @@ it('a batch that the script fails on is rejected, whole', async () => {
   expect(await textsOf(store, 'news')).toEqual(['second']);
 });
 
+it.each([15_000, -15_000])(
+  'a pod whose clock is off by %i ms takes and ends no sessions of others, and keeps its own',
+  async (skewMs) => {
+    const server = await startServer();
+    const right = await openStore(server);
+    const wallMs = (): number => Date.now() + skewMs;
+    const wrong = await RedisStore.open({ url: server.url }, { wallMs });
+    onTestFinished(() => wrong.close());
+    const pods = [
+      [right, 'right', () => Date.now()],
+      [wrong, 'wrong', wallMs],
+    ] as const;
+    for (const [store, pod, now] of pods) {
+      await store.lease(pod, now() + 10_000);
+      await store.create({ ...newSession(`of ${pod}`, pod), nowMs: now(), lifeMs: 5_000 });
+      const part = { guard: { session: `of ${pod}`, epoch: 1 }, detachedMs: now(), effects: [] };
+      await store.commit({ pod, nowMs: now(), parts: [part] });
+    }
+    for (const [store, pod, now] of pods) {
+      expect(await store.expire(now(), 10)).toEqual([]);
+      expect(await store.adopt(pod, now(), 10)).toEqual([]);
+    }
+    await wrong.lease('wrong', 0);
+    expect(await right.adopt('right', Date.now(), 10)).toMatchObject([{ id: 'of wrong' }]);
+  },
+);
+
 describe('a server that is paused', () => {
   it('makes operations fail within their bound, and a batch that was given several times is applied once', async () => {
     const server = await startServer();
@@ -371,6 +398,7 @@ describe('a batch that reaches the server late', () => {
         seen: 0,
         seed: `seed${id}`,
         database: '0',
+        wallMs: Date.now(),
       });
       const reply = await server.command('EVAL', scripts.commit.source, '0', 'p:', args, text);
       return (reply as unknown[])[2];

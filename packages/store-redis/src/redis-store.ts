@@ -64,6 +64,8 @@ export interface RedisStoreInternals {
   readonly failAt?: () => number | undefined;
   /** Asked before each script: whether this process still lives. */
   readonly isAlive?: () => boolean;
+  /** The clock of this process. */
+  readonly wallMs?: () => number;
 }
 
 const DEFAULT_PREFIX = 'holdfast:';
@@ -113,6 +115,7 @@ export class RedisStore implements Store {
       groups,
       servers,
       isAlive: internals.isAlive ?? (() => true),
+      wallMs: internals.wallMs ?? Date.now,
       listener: {
         // Who waits for what was there must look.
         begunAnew: () => this.#check(),

@@ -12,6 +12,8 @@ export interface RunnerOptions {
   readonly listener: RunnerListener;
   /** Asked before each script. A test kills this process between two. */
   readonly isAlive: () => boolean;
+  /** The clock by which this process tells times. */
+  readonly wallMs: () => number;
 }
 
 export interface RunnerListener {
@@ -55,13 +57,14 @@ export class Runner {
     fields: object,
     { payloads = [], as = 'text' }: RunOptions = {},
   ): Promise<unknown> {
-    const { prefix, keep, servers, listener, isAlive } = this.#options;
+    const { prefix, keep, servers, listener, isAlive, wallMs } = this.#options;
     if (!isAlive()) throw new HoldfastError(errors.STORE_CLOSED);
     const spread = servers.isCluster ? prefix : undefined;
     const history = this.#histories.get(group) ?? UNKNOWN;
-    const database = `${servers.database}`;
-    const args = JSON.stringify({ ...fields, ...history, me: this.me, seed: newEpoch(), keep, spread, database });
     const own = this.groups.prefixOf(group);
+    const database = `${servers.database}`;
+    const about = { me: this.me, seed: newEpoch(), keep, spread, database, wallMs: wallMs() };
+    const args = JSON.stringify({ ...fields, ...history, ...about });
     const reply = await servers.run(group, script, `${own}meta`, [own, args, ...payloads], as);
     const [life, seen, result, fences, turns] = reply as Reply;
     this.#stands(group, String(life), seen);

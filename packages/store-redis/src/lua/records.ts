@@ -11,6 +11,23 @@ local P = ARGV[1]
 local A = cjson.decode(ARGV[2])
 local call = redis.call
 local DATA = 2
+-- A pod whose clock differs from the server's would take the sessions of all others for given up, or have its own taken: its times are corrected. A
+-- call that comes late says what the clock was when it was made, so a little is let be.
+local SKEW_MS = 1000
+local time = call('TIME')
+local skewMs = A.wallMs - (time[1] * 1000 + math.floor(time[2] / 1000))
+local function correct(given, name)
+  if given and type(given[name]) == 'number' then given[name] = given[name] - skewMs end
+end
+if math.abs(skewMs) > SKEW_MS then
+  correct(A, 'nowMs')
+  correct(A, 'untilMs')
+  correct(A.session, 'nowMs')
+  correct(A.claim, 'nowMs')
+  correct(A.batch, 'nowMs')
+  for _, part in ipairs(A.batch and A.batch.parts or {}) do correct(part, 'detachedMs') end
+end
+
 -- Channels know of no databases.
 local function channel(kind) return (A.spread or P) .. kind .. '@' .. A.database .. ':' end
 
