@@ -96,6 +96,10 @@ it.each([15_000, -15_000])(
   },
 );
 
+it('an option that nobody knows is refused', async () => {
+  await expect(RedisStore.open({ nosuch: 1 } as object)).rejects.toMatchObject({ code: 'HF_OPTION' });
+});
+
 describe('a server that is paused', () => {
   it('makes operations fail within their bound, and a batch that was given several times is applied once', async () => {
     const server = await startServer();
@@ -365,6 +369,7 @@ describe('opening', () => {
   it('says what a server has against its user', async () => {
     const server = await startServer('--requirepass', 'secret');
     const error: unknown = await openStore(server, { connectMs: 300 }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'HF_STORE_DENIED', retryable: false });
     expect(String(error)).toMatch(/NOAUTH|WRONGPASS/);
     const store = await openStore(server, { url: server.url.replace('//', '//:secret@') });
     await store.commit(batchOf(publish('t', 'x')));

@@ -189,7 +189,7 @@ describe('a server with TLS, a user who may do what is needed and no more, and a
     const [store, other] = [await openStore({ url: place }), await openStore({ url: place, checkMs: 60_000 })];
     const woken: number[] = [];
     other.tail('b', ({ streams }) => woken.push(streams.get('t:t') ?? 0)).follow('t:t');
-    await until(async () => String(await server.command('PUBSUB', 'CHANNELS')).includes('app:topic:t'), {
+    await until(async () => String(await server.command('PUBSUB', 'CHANNELS')).includes('app:topic@0:t'), {
       what: 'the subscription',
     });
     await store.commit(batchOf('t', 'secret'));
@@ -200,7 +200,7 @@ describe('a server with TLS, a user who may do what is needed and no more, and a
 
   it.each([
     ['whose certificate nobody has vouched for', '?prefix=app:', /HF_STORE: .*certificate/],
-    ['whose keys the user may not touch', '?prefix=other:&ca=', /HF_STORE: .*NOPERM/],
+    ['whose keys the user may not touch', '?prefix=other:&ca=', /HF_STORE_DENIED: .*NOPERM/],
   ])(
     'is refused %s, and no password is shown',
     async (_, query, why) => {

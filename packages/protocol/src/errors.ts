@@ -125,12 +125,12 @@ export const OPTION = caller(
 // The server's own.
 export const TOPIC = caller(
   'HF_TOPIC',
-  'The name of a topic is empty, too long, or begins with ~, as those of users do.',
+  'The name of a topic is empty, too long or no valid Unicode, or begins with ~, as those of users do.',
   'Use at most 128 bytes, percent-encoded.',
 );
 export const USER = caller(
   'HF_USER',
-  'The name of a user is empty or too long.',
+  'The name of a user is empty, too long or no valid Unicode.',
   'Use a string of at most 127 bytes, percent-encoded.',
 );
 export const TOPICS = caller(
@@ -294,6 +294,11 @@ export const STORE_READ_ONLY = environment(
   'HF_STORE_READ_ONLY',
   'The Redis server takes no writes now.',
   'Wait for its failover, or look why it refuses them; sessions go on by themselves.',
+);
+export const STORE_DENIED = caller(
+  'HF_STORE_DENIED',
+  'The Redis server does not let us in, or not do what a store must.',
+  'Check user and password of the URL, and what the ACL of the user allows; the README of store-redis says what it must.',
 );
 export const STORE_CLUSTER = caller(
   'HF_STORE_CLUSTER',

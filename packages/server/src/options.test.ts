@@ -20,6 +20,13 @@ test.each<[string, ServerOptions]>([
   ['acceptsPerSecond', { admission: { acceptsPerSecond: 0 } }],
   ['openMs', { admission: { breaker: { failures: 1, openMs: 0 } } }],
   ['policy', { policy: { retryMaxMs: 1 } }],
+  ['pingms', { policy: { pingms: 1 } as object }],
+  ['message', { policy: { window: { messages: 1, bytes: 1, message: 1 } as never } }],
+  ['sessionsMax', { admission: { sessionsMax: 1 } as object }],
+  ['open', { admission: { breaker: { failures: 1, openMs: 1, open: 1 } as never } }],
+  ['pings', { keepalive: { pings: 1 } as object }],
+  ['maxAge', { rotation: { maxAge: 1 } as object }],
+  ['secret', { drainRequests: { secret: 'x' } as object }],
   ['pongMs', { keepalive: { pongMs: 10_000 } }],
 ])('an impossible %s is refused by name', (name, options) => {
   expect(() => sessionOptions(options)).toThrow(new RegExp(`HF_OPTION.*${name}`));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { DEFAULT_POLICY, errors, HoldfastError, isId, LIMITS, readPolicy, type Policy } from '@holdfast/protocol';
-import type { Store } from '@holdfast/store';
+import { checkNames, type Store } from '@holdfast/store';
 import type { ServerOptions as WsServerOptions } from 'ws';
 import { DEFAULT_ADMISSION, type AdmissionOptions } from './admission.js';
 import { systemClock, type Clock } from './clock.js';
@@ -87,7 +87,25 @@ export function nameOfRun({ pod = 'pod', run = randomBytes(6).toString('hex') }:
   return `${pod.slice(run.length + 1 - NAME_MAX)}-${run}`;
 }
 
+/** Of the options themselves unknown ones are let be, as `ws` does: what is its own is not for us to list. */
+function checkAllNames({
+  policy = {},
+  admission = {},
+  keepalive = {},
+  rotation = {},
+  drainRequests = {},
+}: ServerOptions): void {
+  checkNames('policy', policy, Object.keys(DEFAULT_POLICY));
+  checkNames('policy.window', policy.window ?? {}, Object.keys(DEFAULT_POLICY.window));
+  checkNames('admission', admission, Object.keys(DEFAULT_ADMISSION));
+  checkNames('admission.breaker', admission.breaker ?? {}, Object.keys(DEFAULT_ADMISSION.breaker));
+  checkNames('keepalive', keepalive, Object.keys(DEFAULT_KEEPALIVE));
+  checkNames('rotation', rotation, ['maxAgeMs', 'ageJitter', 'movesPerSecond']);
+  checkNames('drainRequests', drainRequests, ['token', 'drain']);
+}
+
 export function sessionOptions(options: ServerOptions): SessionOptions {
+  checkAllNames(options);
   const policy: Policy = {
     ...DEFAULT_POLICY,
     ...(options.maxPayload !== undefined && { maxPayloadBytes: options.maxPayload }),

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { MemoryStore } from '@holdfast/store';
 import { until, VirtualClock } from '@holdfast/testing';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { FaultyStore } from './faulty-store.fixture.js';
 import { Presence } from './presence.js';
 import { RawClient } from './raw-client.fixture.js';
@@ -137,4 +137,28 @@ test('impossible options are refused', async () => {
   for (const limit of [0, 1_001, 1.5]) {
     await expect(presence.list({ limit })).rejects.toMatchObject({ code: 'HF_OPTION' });
   }
+});
+
+test('a listener that throws takes the news of nobody else', async () => {
+  const { clock, join, presence, told } = await watched();
+  const thrown: unknown[] = [];
+  const real = queueMicrotask;
+  vi.stubGlobal('queueMicrotask', (run: () => void) =>
+    real(() => {
+      try {
+        run();
+      } catch (error) {
+        thrown.push(error);
+      }
+    }),
+  );
+  onTestFinished(() => void vi.unstubAllGlobals());
+  presence.prependListener('join', (session) => {
+    throw new Error(session);
+  });
+  presence.on('join', () => undefined);
+  const ids = [(await join()).id, (await join()).id].sort();
+  await clock.advanceAsync(1_000);
+  expect(thrown.map((error) => (error as Error).message).sort()).toEqual(ids);
+  expect(told).toEqual([]);
 });

@@ -121,7 +121,18 @@ export class Presence extends EventEmitter<PresenceEvents> {
     const before = this.#members;
     this.#members = found;
     if (!before) return;
-    for (const session of before) if (!found.has(session)) this.emit('leave', session);
-    for (const session of found) if (!before.has(session)) this.emit('join', session);
+    for (const session of before) if (!found.has(session)) this.#tell('leave', session);
+    for (const session of found) if (!before.has(session)) this.#tell('join', session);
+  }
+
+  /** What a listener throws is uncaught, as it would be anyway, and the others are told all the same. */
+  #tell(event: 'join' | 'leave', session: string): void {
+    try {
+      this.emit(event, session);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }

@@ -26,9 +26,6 @@ const SILENCES = 5;
 /** A connection is not given up sooner than this. */
 const RENEW_MS = 1_000;
 
-/** Nobody is let in by waiting. */
-const REFUSED = /^(?:WRONGPASS|NOAUTH|NOPERM) /;
-
 function newClient(options: RedisOptions) {
   return createClient({
     maintNotifications: 'disabled',
@@ -84,7 +81,8 @@ export class Connection {
     const there = new Promise<void>((resolve, reject) => {
       client.once('ready', () => resolve());
       client.on('error', (error: unknown) => {
-        if (error instanceof ErrorReply && REFUSED.test(error.message)) reject(translate(error));
+        const failure = translate(error);
+        if (error instanceof ErrorReply && failure.code === errors.STORE_DENIED.code) reject(failure);
       });
     });
     await within(withinMs, () => this.#lastError, there);

@@ -4,6 +4,8 @@ import { errors, HoldfastError } from '@holdfast/store';
 const FULL = /^OOM /;
 const READ_ONLY = /^(?:READONLY|NOREPLICAS|MISCONF|MASTERDOWN) /;
 
+/** Nobody is let in, or allowed more, by waiting. */
+const DENIED = /^(?:WRONGPASS|NOAUTH) |\bNOPERM\b/;
 /** The script failed, which it does before it writes: given the same, it fails again. */
 const REJECTED = /^ERR user_script\b/;
 
@@ -17,5 +19,6 @@ export function translate(error: unknown): HoldfastError {
 function kindOf(said: string) {
   if (FULL.test(said)) return errors.STORE_FULL;
   if (READ_ONLY.test(said)) return errors.STORE_READ_ONLY;
+  if (DENIED.test(said)) return errors.STORE_DENIED;
   return REJECTED.test(said) ? errors.STORE_REJECTED : errors.STORE;
 }

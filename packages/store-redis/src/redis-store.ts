@@ -1,6 +1,7 @@
 import {
   type Batch,
   type BatchResult,
+  checkNames,
   type Claim,
   errors,
   type Followers,
@@ -68,6 +69,16 @@ export interface RedisStoreInternals {
   readonly wallMs?: () => number;
 }
 
+const OPTIONS: readonly (keyof RedisStoreOptions)[] = [
+  'url',
+  'client',
+  'sentinelClient',
+  'prefix',
+  'retention',
+  'commandMs',
+  'connectMs',
+  'checkMs',
+];
 const DEFAULT_PREFIX = 'holdfast:';
 const DEFAULT_COMMAND_MS = 3000;
 const DEFAULT_CONNECT_MS = 10_000;
@@ -129,6 +140,7 @@ export class RedisStore implements Store {
   }
 
   static async open(options: RedisStoreOptions = {}, internals: RedisStoreInternals = {}): Promise<RedisStore> {
+    checkNames('RedisStore', options, OPTIONS);
     const { url, client = {}, sentinelClient = {} } = options;
     const place = url === undefined ? undefined : parseRedisUrl(url);
     const settled = settle(options, place?.prefix);

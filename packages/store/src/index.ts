@@ -5,6 +5,7 @@ export { newEpoch } from './memory-log.js';
 export { MemoryStore, type MemoryStoreOptions } from './memory.js';
 export {
   ageLimit,
+  checkNames,
   expiryOf,
   type Extent,
   hasLapsed,

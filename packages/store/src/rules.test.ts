@@ -58,3 +58,7 @@ describe('retention', () => {
     expect(overflows({ first: 2, end: 3, bytes: 5 }, retention)).toBe(true);
   });
 });
+
+it('refuses bounds of retention that nobody knows', () => {
+  expect(() => retentionOf({ ages: 5 } as object)).toThrow('retention has no ages, only entries, bytes, ageMs');
+});

@@ -85,7 +85,15 @@ export function ageLimit(nowMs: number, retention: Retention): number {
 }
 
 /** The retention of a store, from what its options say. */
+/** Refuses options that nobody knows: one with a slip in its name would be ignored without a word. Throws HF_OPTION. */
+export function checkNames(what: string, given: object, known: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !known.includes(name));
+  if (unknown === undefined) return;
+  throw new HoldfastError(errors.OPTION, `${what} has no ${unknown}, only ${known.join(', ')}`);
+}
+
 export function retentionOf(options: Partial<Retention> = {}): Retention {
+  checkNames('retention', options, Object.keys(DEFAULT_RETENTION));
   const retention = { ...DEFAULT_RETENTION, ...options };
   for (const [name, value] of Object.entries(retention)) {
     if (!(value > 0)) throw new HoldfastError(errors.OPTION, `retention.${name} is ${value}, not above 0`);
