@@ -276,11 +276,13 @@ describe('what the store rejects', () => {
   });
 });
 
-test('nothing more is written for a session that is gone', async () => {
+test('nothing more is written for a session of which something was rejected', async () => {
   const { store, committer, texts } = setUp();
   const writer = await sessionIn(store);
   const ends: unknown[] = [];
-  committer.within({ ...writer, gone: true }, 1, () => committer.effect(publish('late', (error) => ends.push(error))));
+  committer.within({ ...writer, rejected: true }, 1, () =>
+    committer.effect(publish('late', (error) => ends.push(error))),
+  );
   await committer.idle();
   expect(await texts()).toEqual([]);
   expect(ends).toEqual([expect.objectContaining({ code: 'HF_ENDED' })]);

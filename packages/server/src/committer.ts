@@ -8,8 +8,8 @@ export interface Writer {
   readonly epoch: number;
   /** Bytes on their way to the store for it. Counted here. */
   pendingBytes: number;
-  /** It is over here: what it has not written yet is not to be written. */
-  readonly gone?: boolean;
+  /** The store has rejected what it wrote: what came after that is not to be written. */
+  readonly rejected?: boolean;
 }
 
 /** An application's word on how a write of its own ended. */
@@ -212,8 +212,8 @@ export class Committer {
   }
 
   async #write(all: readonly PendingPart[]): Promise<void> {
-    const parts = all.filter(({ writer }) => !writer?.gone);
-    for (const part of all) if (part.writer?.gone) this.#over(part, new HoldfastError(errors.ENDED));
+    const parts = all.filter(({ writer }) => !writer?.rejected);
+    for (const part of all) if (part.writer?.rejected) this.#over(part, new HoldfastError(errors.ENDED));
     if (parts.length === 0) return;
     const results = await this.#untilDone({ pod: this.#pod, nowMs: this.#clock.wallMs(), parts });
     const halves = isRejection(results) ? halvesOf(parts) : [];

@@ -106,6 +106,8 @@ export class PodSession implements Writer, Due, Follower {
   #replaced: Transport | undefined;
   /** Since when it has no transport, as far as this pod knows. */
   #awaySinceMs: number;
+  /** The store has rejected what was written for it. */
+  rejected = false;
   /** Its client has attached elsewhere, or has begun to. */
   hasMoved = false;
   #running = false;
@@ -310,8 +312,9 @@ export class PodSession implements Writer, Due, Follower {
   }
 
   /** The store takes what was written for it neither now nor later: it cannot go on, and must not come back to that. */
-  rejected(error: HoldfastError): void {
+  reject(error: HoldfastError): void {
     if (this.gone) return;
+    this.rejected = true;
     this.inbound.fail(error);
     const { id, epoch } = this;
     this.#context.committer.note({ id, epoch, pendingBytes: 0 }, { end: true });

@@ -249,7 +249,7 @@ export class Pod implements PodContext {
     const sessions = new Set([writer, ...changed].map((one) => this.#held(one)));
     sessions.delete(undefined);
     if (sessions.size === 0) this.#listener.handlerFailed(error);
-    for (const session of sessions) session?.rejected(error);
+    for (const session of sessions) session?.reject(error);
   }
 
   #took(effect: PendingEffect, { offset, epoch }: { offset: number; epoch: string }): void {
