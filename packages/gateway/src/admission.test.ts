@@ -40,9 +40,9 @@ describe('admission', () => {
     const clock = new VirtualClock();
     const admission = new Admission({ ...limits, acceptsPerSecond: 1 }, clock);
     const gone: number[] = [];
-    const acts = [0, 1, 2].map((i) => () => void gone.push(i));
-    for (const act of acts) admission.turn(act);
-    admission.forget(acts[1] as () => void);
+    const impatient = (): void => void gone.push(1);
+    for (const act of [() => gone.push(0), impatient, () => gone.push(2)]) admission.turn(act);
+    admission.forget(impatient);
     expect(admission.waiting).toBe(1);
     clock.advance(1_100);
     expect(gone).toEqual([0, 2]);
