@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 import { deferred, VirtualClock } from '@holdfast/testing';
 import { WebSocket, WebSocketServer } from 'ws';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -50,6 +50,27 @@ describe('limits', () => {
     expect(opened.filter(({ status }) => status === 'fulfilled')).toHaveLength(15);
     expect(await say(port, upgrade(), '101')).toContain('101');
   });
+});
+
+it('gives the place in the queue of who has gone to the next', async () => {
+  const { port: pod } = await echoPod();
+  const clock = new VirtualClock();
+  const environment = { pods: podsAt(pod), limits: { ...limits, acceptsPerSecond: 1 } };
+  const { url, port, gateway } = await startGateway(environment, { clock });
+  await open(url);
+  const waiting = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+  for (const socket of waiting) socket.write(upgrade());
+  await expect.poll(() => gateway.sockets).toBe(3);
+  expect(await say(port, upgrade())).toMatch(/^HTTP\/1.1 503 /);
+  for (const socket of waiting) socket.destroy();
+  await expect.poll(() => gateway.sockets).toBe(1);
+  let answer = '';
+  void say(port, upgrade(), '101').then((heard) => (answer = heard));
+  const answered = (): string => {
+    clock.advance(1_000);
+    return answer;
+  };
+  await expect.poll(answered).toMatch(/^HTTP\/1.1 101 /);
 });
 
 describe('a PROXY protocol listener', () => {

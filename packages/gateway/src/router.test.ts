@@ -20,6 +20,7 @@ describe('a route is found', () => {
   it.each([
     ['other.test', '/x', 0],
     ['other.test', '/wsx', 0],
+    ['other.test', '/%77s', 0],
     ['other.test', '/ws/x', 1],
     ['other.test', '/ws/admin', 2],
     ['other.test', '/ws/admin/x', 2],

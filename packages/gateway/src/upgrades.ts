@@ -87,11 +87,15 @@ export class Upgrades {
       admission.forget(go);
       arrival.place.leave();
     };
+    // It closes its half, as all do that are not cut off; the other half stays open until somebody closes it.
+    const ended = (): void => void socket.destroy();
     const go = (): void => {
       socket.off('close', gone);
+      socket.off('end', ended);
       this.#carry(arrival);
     };
     socket.once('close', gone);
+    socket.once('end', ended);
     const busy = admission.turn(go);
     if (busy) this.#refuse(visit, wire, settings, busy);
   }

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import { startProcess } from '@holdfast/testing';
 import { afterEach, describe, expect, it } from 'vitest';
 import { testEnvironment, testRoute } from '../environment.fixture.js';
 import { ask, atEnd, endAll, httpPod, podsAt, say, startGateway } from '../gateway.fixture.js';
@@ -173,6 +174,30 @@ describe('a request', () => {
     for (let i = 0; i < 3; i++) statuses.push((await ask(port, { method: 'POST', body: 'x' })).status);
     // Each POST that came to the dying pod has come there once, and nowhere else.
     expect(statuses.filter((status) => status === 502)).toHaveLength(posts);
+  });
+
+  it('goes to another pod when a connection is not made in time, also with a body: nothing of it has been sent', async () => {
+    // Its system takes as many connections as it has room for, and nobody ever accepts them.
+    const listen = `const server = require('node:net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      process.stdout.write('port ' + server.address().port + '\\n');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+    })`;
+    const deaf = await startProcess({ command: process.execPath, args: ['-e', listen], ready: /port (\d+)/ });
+    atEnd(() => deaf[Symbol.asyncDispose]());
+    const at = Number(deaf.readyMatch?.[1]);
+    for (let i = 0; i < 4; i++) {
+      const socket = connect(at, '127.0.0.1').on('error', () => undefined);
+      atEnd(() => socket.destroy());
+    }
+    const { port: good } = await mirror();
+    const routes = [testRoute({ connectMs: 100 })];
+    const { port } = await startGateway({ pods: podsAt(at, good), routes });
+    for (let i = 0; i < 3; i++) expect((await ask(port, { method: 'POST', body: 'x' })).status).toBe(200);
+    const alone = await startGateway({ pods: podsAt(at), routes });
+    expect(await ask(alone.port)).toMatchObject({
+      status: 504,
+      body: expect.stringContaining('HF_POD_SLOW') as string,
+    });
   });
 
   it('is refused with a coded body: no route, no pod, too large, pod too slow', async () => {
