@@ -10,6 +10,7 @@ import { Certificates } from './certificates.js';
 import { systemClock, wait, type Clock } from './clock.js';
 import { settingsOf, type Context, type Settings } from './context.js';
 import { HttpProxy } from './http/proxy.js';
+import { ignore } from './ignore.js';
 import { Listener, type ListenerOptions } from './listener.js';
 import { Metrics } from './metrics.js';
 import { Pace } from './pace.js';
@@ -56,6 +57,8 @@ export class Gateway {
   #log: LineLog | undefined;
   #listeners: Listener[] = [];
   #admin: Admin | undefined;
+  /** The reload before, however it ended: two at once would both want the same address. */
+  #reloaded = Promise.resolve();
   #isDraining = false;
   #certificateTimer: unknown;
 
@@ -144,9 +147,15 @@ export class Gateway {
 
   /**
    * Takes a new policy without touching a connection: what is under way keeps what it began with. Addresses that are not listened on any
-   * more accept nothing new. Throws as the constructor and {@link start}, and then nothing has changed.
+   * more accept nothing new. One at a time, in order. Throws as the constructor and {@link start}, and then nothing has changed.
    */
-  async reload(environment: Environment): Promise<void> {
+  reload(environment: Environment): Promise<void> {
+    const reloaded = this.#reloaded.then(() => this.#take(environment));
+    this.#reloaded = reloaded.catch(ignore);
+    return reloaded;
+  }
+
+  async #take(environment: Environment): Promise<void> {
     const settings = settingsOf(environment);
     const stickies = stickiesOf(environment.routes);
     await this.#relisten(settings);
