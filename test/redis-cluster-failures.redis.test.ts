@@ -167,25 +167,32 @@ it('makes up for wake-ups that were lost with their connection, whichever node t
   }
 }, 60_000);
 
-it('tells the loss of one node alone, and only of what lay there', async () => {
-  const cluster = await startCluster();
-  const store = await openStore(cluster);
-  const [lost, kept] = [topicOn(0), topicOn(1)];
-  await store.commit(batchOf('a', publish(lost, 'x'), publish(kept, 'x')));
-  const read = async () => ({
-    lost: await store.read(`t:${lost}`, 0, ALL),
-    kept: await store.read(`t:${kept}`, 0, ALL),
-  });
-  const before = await read();
-  const wakes: Wake[] = [];
-  const tail = store.tail('b', (wake) => wakes.push(wake));
-  for (const topic of [lost, kept]) tail.follow(`t:${topic}`);
-  await cluster.masters[0].command('FLUSHALL');
-  await until(() => wakes.some(({ streams }) => streams.has(`t:${lost}`)), { timeoutMs: 5_000, what: 'the loss' });
-  const after = await read();
-  expect(after.lost.epoch).not.toBe(before.lost.epoch);
-  expect(after.kept).toEqual(before.kept);
-}, 60_000);
+it.each(['is flushed', 'has carried out half a script'])(
+  'tells that one node %s, and only of what lay there',
+  async (what) => {
+    const cluster = await startCluster();
+    const store = await openStore(cluster);
+    const [lost, kept] = [topicOn(0), topicOn(1)];
+    await store.commit(batchOf('a', publish(lost, 'x'), publish(kept, 'x')));
+    const read = async () => ({
+      lost: await store.read(`t:${lost}`, 0, ALL),
+      kept: await store.read(`t:${kept}`, 0, ALL),
+    });
+    const before = await read();
+    const wakes: Wake[] = [];
+    const tail = store.tail('b', (wake) => wakes.push(wake));
+    for (const topic of [lost, kept]) tail.follow(`t:${topic}`);
+    const meta = `${groups.prefixOf(groups.of(lost))}meta`;
+    await cluster.masters[0].command(...(what === 'is flushed' ? ['FLUSHALL'] : ['HINCRBY', meta, 'begun', '1']));
+    await until(() => wakes.some(({ streams }) => streams.has(`t:${lost}`)), { timeoutMs: 5_000, what: 'the loss' });
+    const after = await read();
+    expect(after.lost.epoch).not.toBe(before.lost.epoch);
+    expect(after.kept).toEqual(before.kept);
+    const { parts } = await store.commit(batchOf('a', publish(lost, 'y'), publish(kept, 'y')));
+    expect(parts).toMatchObject([{ effects: [{ offset: 1 }, { offset: 2 }] }]);
+  },
+  60_000,
+);
 
 describe('opening', () => {
   it('refuses a server that is no cluster where the URL says so, and the reverse', async () => {

@@ -161,18 +161,87 @@ describe('a server that is killed and comes back', () => {
     const writing = (async () => {
       while (!isOver) await untilDone(store, batchOf(publish('t', `${given} a`), publish('t', `${given++} b`)));
     })();
+    let isTorn = false;
     for (let kill = 0; kill < 5; kill++) {
       await delay(150);
       await server.restart();
+      isTorn ||= server.isTorn;
     }
     await delay(300);
     isOver = true;
     await writing;
     const slice = await store.read('t:t', 0, ALL);
-    expect(slice.epoch).toBe(epoch);
-    expect(await textsOf(store, 't')).toEqual(Array.from({ length: given }, (_, i) => [`${i} a`, `${i} b`]).flat());
+    const all = Array.from({ length: given }, (_, i) => [`${i} a`, `${i} b`]).flat();
+    const texts = await textsOf(store, 't');
+    // In one run of some hundred a kill tears a batch: see below.
+    if (!isTorn) expect(slice.epoch).toBe(epoch);
+    expect(texts).toEqual(slice.epoch === epoch ? all : all.slice(-texts.length));
     expect(given).toBeGreaterThan(50);
   }, 60_000);
+
+  // At its first start the server leaves the torn batch out, but keeps its first commands in the file, which it carries out at its second.
+  it('has nothing twice and nothing of half a batch, wherever the kill has torn what it wrote', async () => {
+    const CUTS = 12;
+    const outcomes = new Set<string>();
+    for (let cut = 0; cut < CUTS; cut++) {
+      const server = await startServer('--appendonly', 'yes', '--appendfsync', 'no');
+      const [store, other] = [await openStore(server), await openStore(server)];
+      await store.create(newSession('s'));
+      const follow: Effect = { type: 'subscribe', session: 's', epoch: 1, topic: 'followed' };
+      await store.commit(batchOf(publish('t', '1'), publish('u', '1'), follow));
+      const { epoch } = await store.read('t:t', 0, ALL);
+      const whole = await server.keptBytes();
+      await other.commit(batchOf(publish('t', '2'), publish('t', '3'), publish('u', '2')));
+      const torn = (await server.keptBytes()) - whole;
+      await other.close();
+      await server.stop();
+      await server.cutKept(whole + Math.ceil((torn * (cut + 0.5)) / CUTS));
+      await server.restart();
+      expect(server.isTorn).toBe(true);
+      await untilDone(store, batchOf(publish('t', '2'), publish('t', '3'), publish('u', '2')));
+      await store.commit(batchOf(publish('t', '4')));
+      await server.restart();
+      await untilDone(store, batchOf(publish('t', '5')));
+
+      const slice = await store.read('t:t', 0, ALL);
+      const claim = { id: 's', pod: 'b', presented: HASH, attempt: 1, next: 'n'.repeat(43), nowMs: NOW };
+      const isAnew = slice.epoch !== epoch;
+      outcomes.add(isAnew ? 'anew' : 'as it was');
+      expect(await textsOf(store, 't')).toEqual(isAnew ? ['5'] : ['1', '2', '3', '4', '5']);
+      expect(await textsOf(store, 'u')).toEqual(isAnew ? [] : ['1', '2']);
+      expect(await store.attach(claim)).toEqual(isAnew ? 'unknown' : expect.objectContaining({ epoch: 2 }));
+      await store.expire(NOW, 10);
+      const keys = ((await server.command('KEYS', '*')) as string[]).filter((key) => !/:memory:|:meta$/.test(key));
+      const place = isAnew ? 'holdfast:1/' : 'holdfast:';
+      expect(keys.filter((key) => !key.startsWith(place))).toEqual([]);
+      expect(keys).toContain(`${place}t:t`);
+      await store.close();
+      await server.stop();
+    }
+    expect(outcomes).toEqual(new Set(['anew', 'as it was']));
+  }, 60_000);
+
+  it('gives up what it has when half of a script was carried out, and throws it away bit by bit', async () => {
+    const server = await startServer();
+    const store = await openStore(server);
+    const topics = Array.from({ length: 2_500 }, (_, n) => `t${n}`);
+    await store.create(newSession('s'));
+    await store.commit(batchOf(...topics.map((topic) => publish(topic, 'old'))));
+    const keys = async (): Promise<string[]> => (await server.command('KEYS', 'holdfast:*')) as string[];
+    const old = async (): Promise<number> => (await keys()).filter((key) => /^holdfast:(e:)?[ts]:/.test(key)).length;
+    await server.command('HINCRBY', 'holdfast:meta', 'begun', '1');
+    await store.commit(batchOf(publish('t1', 'new')));
+    expect(await textsOf(store, 't1')).toEqual(['new']);
+    expect(await store.stats()).toMatchObject({ sessions: 0, streams: 1, entries: 1 });
+    const left = [];
+    for (let n = 0; n < 3; n++) {
+      await store.expire(NOW, 10);
+      left.push(await old());
+    }
+    // A session and 999 topics, then 1,000 and 501 topics, of two keys each.
+    expect(left).toEqual([3_002, 1_002, 0]);
+    expect((await keys()).filter((key) => !/:(1\/|memory:)/.test(key))).toEqual(['holdfast:meta']);
+  });
 
   it.each(['restarted empty', 'flushed'])(
     '%s: sessions are over, topics begin anew, and tails are told',
@@ -405,7 +474,7 @@ describe('a batch that reaches the server late', () => {
         database: '0',
         wallMs: Date.now(),
       });
-      const reply = await server.command('EVAL', scripts.commit.source, '0', 'p:', args, text);
+      const reply = await server.command('EVAL', scripts.commit.source, '1', 'p:meta', 'p:', args, text);
       return (reply as unknown[])[2];
     };
     const first = String(await commit(1, 1, 'one'));

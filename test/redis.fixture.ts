@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { readdir, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, type RunningProcess, startProcess } from '@holdfast/testing';
@@ -54,6 +55,26 @@ export class RedisServer implements AsyncDisposable {
   async restart(signal?: NodeJS.Signals): Promise<void> {
     await this.stop(signal);
     await this.#start();
+  }
+
+  /** Whether what it kept ended in the middle of something when it started last. */
+  get isTorn(): boolean {
+    return this.#process.stdout.kept.some((line) => line.includes('Truncating the AOF'));
+  }
+
+  /** How much there is of the append-only file that it writes to now. */
+  async keptBytes(): Promise<number> {
+    return (await stat(await this.#kept())).size;
+  }
+
+  /** As a kill in the middle of a write, or a loss of power, leaves that file. */
+  async cutKept(bytes: number): Promise<void> {
+    await truncate(await this.#kept(), bytes);
+  }
+
+  async #kept(): Promise<string> {
+    const [name] = (await readdir(join(this.#directory, 'appendonlydir'))).filter((each) => each.endsWith('.incr.aof'));
+    return join(this.#directory, 'appendonlydir', name ?? '');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -235,7 +235,7 @@ export class RedisStore implements Store {
   }
 
   async lease(pod: string, untilMs: number): Promise<void> {
-    await this.#inAllGroups(scripts.lease, { pod, untilMs, writes: true });
+    await this.#inAllGroups(scripts.lease, { pod, untilMs });
   }
 
   async adopt(pod: string, nowMs: number, limit: number): Promise<SessionState[]> {

@@ -128,6 +128,7 @@ for _, part in ipairs(batch.parts) do
 end
 
 local text = table.concat(answer, ' ')
+writes = true
 local result = done(text, batch.pod)
 remember(text)
 return result
@@ -143,6 +144,7 @@ for i, g in ipairs(A.guards) do
   local s = session(g.session)
   held[i] = s and (s.epoch == g.epoch and 1 or 0) or -1
 end
+writes = #A.guards > 0
 local result = done(held)
 for i, g in ipairs(A.guards) do
   local key = P .. 'k:' .. g.session
@@ -157,6 +159,7 @@ return result
 
 /** Arguments: session and references of batches that are finished, or will never be recorded. */
 export const UNCLAIM = `
+writes = true
 local result = done(1)
 for _, ref in ipairs(A.refs) do call('SREM', P .. 'k:' .. A.session, ref) end
 return result
@@ -173,6 +176,7 @@ if known then return done(known == 'void' and known or 'again ' .. known) end
 if call('EXISTS', key) == 1 then return done('there') end
 if A.failAt then error('on purpose') end
 local now = call('TIME')[1]
+writes = true
 local result = done('recorded')
 local chunk = {}
 for i = DATA + 1, #ARGV do
@@ -195,6 +199,7 @@ if A.id <= floor then return done('stale') end
 if known then return done(known == 'void' and known or 'again ' .. known) end
 local found = call('LRANGE', P .. 'r:' .. (A.owner or A.me) .. ':' .. num(A.id), 0, -1)
 if #found > 0 then return done(found) end
+writes = A.void
 local result = done(A.void and 'void' or 'none')
 if A.void then remember('void') end
 return result
@@ -202,6 +207,7 @@ return result
 
 /** Arguments: the number of a batch that is applied everywhere, and its answer. */
 export const CLEAR = `${MEMORY}
+writes = true
 local result = done(1)
 local ref = (A.owner or A.me) .. ':' .. num(A.id)
 call('DEL', P .. 'r:' .. ref)

@@ -1,13 +1,13 @@
 /**
  * What every script begins with: reading records, changing them in memory, and writing them at the end. A script that fails has written
- * nothing, as nothing is written before {@link FLUSH}, and in that nothing is left that could fail: the server refuses a script at its first
- * line when it is full or read-only, what the user may do was tried at the start ({@link PROBE}), and a wake-up is no condition.
+ * nothing, as nothing is written before FLUSH, and in that nothing is left that could fail: the server refuses a script at its first
+ * line when it is full or read-only, what the user may do was tried at the start (PROBE), and a wake-up is no condition.
  *
- * ARGV: what the keys of the slot group begin with, a JSON object with the arguments, and the payloads. All keys are made here. In a cluster
- * (`A.spread`, what the channels begin with) they all lie in the slot of KEYS[1]; sessions and topics of other groups lie elsewhere.
+ * KEYS: where the state of the slot group as a whole lies. ARGV: what the keys of the group begin with, a JSON object with the arguments, and the
+ * payloads. All other keys are made here. In a cluster (`A.spread`, what the channels begin with) they all lie in the slot of KEYS[1]; sessions and
+ * topics of other groups lie elsewhere.
  */
 export const RECORDS = `
-local P = ARGV[1]
 local A = cjson.decode(ARGV[2])
 local call = redis.call
 local DATA = 2
@@ -29,11 +29,11 @@ if math.abs(skewMs) > SKEW_MS then
 end
 
 -- Channels know of no databases.
-local function channel(kind) return (A.spread or P) .. kind .. '@' .. A.database .. ':' end
+local function channel(kind) return (A.spread or ARGV[1]) .. kind .. '@' .. A.database .. ':' end
 
 -- A slot that is moving to another node is in two places, and what is missing here may be there. Then this fails, before anything is written: a
 -- node answers for two keys that are missing only while it has the whole slot.
-if A.spread then call('EXISTS', P .. 'none', P .. 'nothing') end
+if A.spread then call('EXISTS', ARGV[1] .. 'none', ARGV[1] .. 'nothing') end
 
 -- Whole numbers as they are, others without loss.
 local function num(n) return string.format('%.17g', n) end
@@ -44,12 +44,26 @@ local function serverRun()
   local info = redis.pcall('INFO', 'server')
   return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
 end
-local META = { 'run', 'life', 'n', 'base', 'gen', 'lost', 'sessions', 'topics', 'entries', 'bytes', 'turn' }
+-- A server that dies while it writes a script down may keep the first commands of it in its append-only file. At the next start but one it carries those
+-- out, or leaves out what was written behind them. So each script counts itself by its first command (begun), and says the count by a later one (ended).
+-- Where they differ nothing can be relied on, and all begins anew in another place.
+local META = KEYS[1]
+local NAMES = { 'begun', 'ended', 'place', 'swept', 'run', 'life', 'n', 'base', 'gen', 'lost', 'sessions', 'topics', 'entries', 'bytes', 'turn' }
+local TEXTS = { run = true, life = true, gen = true, lost = true }
+local P
 local meta, metaDirty = {}, false
+local function placeOf(number) return ARGV[1] .. (number > 0 and num(number) .. '/' or '') end
 do
-  local found = call('HMGET', P .. 'meta', unpack(META))
-  for i, name in ipairs(META) do meta[name] = found[i] or '' end
-  for _, name in ipairs({ 'n', 'base', 'sessions', 'topics', 'entries', 'bytes', 'turn' }) do meta[name] = tonumber(meta[name]) or 0 end
+  local found = call('HMGET', META, unpack(NAMES))
+  for i, name in ipairs(NAMES) do
+    if TEXTS[name] then meta[name] = found[i] or '' else meta[name] = tonumber(found[i] or '0') end
+  end
+  if meta.begun ~= meta.ended then
+    for _, name in ipairs({ 'n', 'base', 'sessions', 'topics', 'entries', 'bytes' }) do meta[name] = 0 end
+    for name in pairs(TEXTS) do meta[name] = '' end
+    meta.place, metaDirty = meta.place + 1, true
+  end
+  P = placeOf(meta.place)
   local run = serverRun()
   if meta.life == '' or meta.run ~= run then
     meta.run, meta.life, meta.base, metaDirty = run, A.seed, meta.n, true
@@ -206,184 +220,4 @@ local function move(s, pod)
   if s.pod ~= pod then fence(s, 'f') end
   s.epoch, s.pod, s.dirty = s.epoch + 1, pod, true
 end
-`;
-
-/** Writes what was changed, counts the commit, and wakes who waits for it. Defines `done(result)`, by which each script ends. */
-export const FLUSH = `
-local function flushLog(log, fields)
-  local key = P .. 'e:' .. log.key
-  local from = math.max(log.first, log.fin0 + 1)
-  if log.first > log.fin0 then
-    if log.fin0 >= log.first0 then call('DEL', key) end
-  elseif log.first > log.first0 then
-    call('LTRIM', key, log.first - log.first0, -1)
-  end
-  local chunk = {}
-  for offset = from, log.fin do
-    chunk[#chunk + 1] = log.pending[offset - log.fin0]
-    if #chunk == 500 then
-      call('RPUSH', key, unpack(chunk))
-      chunk = {}
-    end
-  end
-  if #chunk > 0 then call('RPUSH', key, unpack(chunk)) end
-  local due = dueOf(log)
-  if due ~= log.due0 then
-    if due then call('ZADD', P .. 'due', due, log.key) else call('ZREM', P .. 'due', log.key) end
-  end
-  meta.entries = meta.entries + (log.fin - log.first) - (log.fin0 - log.first0)
-  meta.bytes = meta.bytes + log.bytes - log.bytes0
-  for name, value in pairs({ base = log.base, first = num(log.first), fin = num(log.fin), bytes = num(log.bytes) }) do
-    fields[#fields + 1] = name
-    fields[#fields + 1] = value
-  end
-  fields[#fields + 1] = 'oldest'
-  fields[#fields + 1] = log.oldest and num(log.oldest) or ''
-end
-
--- The sessions of a pod: by their life while they are attached, behind all of those while they are not.
-local function unplace(id, pod, detached)
-  local own = P .. 'own:' .. pod
-  call('ZREM', own, id)
-  if call('EXISTS', own) == 0 then call('SREM', P .. 'owners', pod) end
-  if detached then call('ZREM', P .. 'detached', id) end
-end
-local function place(s)
-  call('ZADD', P .. 'own:' .. s.pod, s.detached and '+inf' or num(s.life), s.id)
-  call('SADD', P .. 'owners', s.pod)
-  if s.detached then call('ZADD', P .. 'detached', num(s.detached + s.life), s.id) end
-end
-
-local function flushRemoved(s)
-  meta.sessions = meta.sessions - 1
-  meta.entries = meta.entries - s.entriesLeft
-  meta.bytes = meta.bytes - s.log.bytes0
-  for name in pairs(s.cursors) do call('ZREM', P .. 'f:' .. name, s.id) end
-  call('DEL', P .. 's:' .. s.id, P .. 'e:s:' .. s.id, P .. 'c:' .. s.id, P .. 'k:' .. s.id)
-  if s.log.due0 then call('ZREM', P .. 'due', s.log.key) end
-  unplace(s.id, s.pod0, s.detached0)
-end
-
-local function flushSession(s)
-  if not s.exists then meta.sessions = meta.sessions + 1 end
-  local fields = { 'pod', s.pod, 'epoch', num(s.epoch), 'token', s.token, 'previous', s.previous or '', 'attempt', num(s.attempt),
-    'watermark', num(s.watermark), 'acked', num(s.acked), 'created', s.created, 'life', num(s.life), 'attached', num(s.attached),
-    'detached', s.detached and num(s.detached) or '' }
-  if s.code then for _, each in ipairs({ 'code', s.code, 'reason', s.reason }) do fields[#fields + 1] = each end end
-  if s.data then for _, each in ipairs({ 'data', s.data }) do fields[#fields + 1] = each end end
-  if s.request then for _, each in ipairs({ 'request', s.request }) do fields[#fields + 1] = each end end
-  flushLog(s.log, fields)
-  call('HSET', P .. 's:' .. s.id, unpack(fields))
-  if not s.exists or s.pod ~= s.pod0 or s.detached ~= s.detached0 then
-    if s.exists then unplace(s.id, s.pod0, s.detached0) end
-    place(s)
-  end
-end
-
-local function flushTopic(t)
-  if t.forgotten then
-    meta.topics = meta.topics - 1
-    meta.entries = meta.entries - (t.fin0 - t.first0 + 1)
-    meta.bytes = meta.bytes - t.bytes0
-    call('DEL', P .. 't:' .. t.topic, P .. 'e:' .. t.key)
-    call('ZREM', P .. 'due', t.key)
-    return
-  end
-  if not t.exists then meta.topics = meta.topics + 1 end
-  local fields = { 'followers', num(t.followers), 'idle', t.idle and num(t.idle) or '' }
-  flushLog(t, fields)
-  call('HSET', P .. 't:' .. t.topic, unpack(fields))
-end
-
-local function flushCursors(s)
-  for name in pairs(s.cursorsDirty) do
-    local c = s.cursors[name]
-    if c then
-      call('HSET', P .. 'c:' .. s.id, name, num(c.offset) .. ' ' .. c.epoch)
-      call('ZADD', P .. 'f:' .. name, 0, s.id)
-    else
-      call('HDEL', P .. 'c:' .. s.id, name)
-      call('ZREM', P .. 'f:' .. name, s.id)
-    end
-  end
-end
-
--- The topics that a session of this group has begun to follow as the first, or ended as the last: name, turn, and 1 or 0. One that was followed
--- within this script alone is told as well, as it was not idle.
-local function turnsOf()
-  local turns = {}
-  for name, count in pairs(counts) do
-    if (count > 0) ~= (counts0[name] > 0) or (count == 0 and begun[name]) then
-      meta.turn, metaDirty = meta.turn + 1, true
-      for _, each in ipairs({ name, meta.turn, count > 0 and 1 or 0 }) do turns[#turns + 1] = each end
-    end
-  end
-  return turns
-end
-
-local function done(result, writer)
-  local wrote = A.writes or #removed > 0
-  for _, s in ipairs(removed) do flushRemoved(s) end
-  for _, s in pairs(sessions) do
-    if s and s.dirty then
-      wrote = true
-      flushSession(s)
-      -- The pod that owns a session reads its stream. Nearly always that is the one that writes.
-      if s.pod ~= writer and s.log.fin > s.log.fin0 then
-        redis.pcall('PUBLISH', channel('pod') .. s.pod, A.me .. ' g ' .. num(s.log.fin) .. ' ' .. s.id)
-      end
-    end
-    if s and s.cursorsDirty then flushCursors(s) end
-  end
-  for _, t in pairs(topics) do
-    if t and t.dirty then
-      wrote = true
-      flushTopic(t)
-      if t.fin > t.fin0 then redis.pcall('PUBLISH', channel('topic') .. t.topic, A.me .. ' ' .. num(t.fin)) end
-    end
-  end
-  for _, f in ipairs(fences) do
-    redis.pcall('PUBLISH', channel('pod') .. f[1], A.me .. ' ' .. f[4] .. ' ' .. f[3] .. ' ' .. f[2])
-  end
-  local turns = turnsOf()
-  if wrote then meta.n, metaDirty = meta.n + 1, true end
-  if metaDirty then
-    local fields = {}
-    for _, name in ipairs(META) do
-      fields[#fields + 1] = name
-      fields[#fields + 1] = type(meta[name]) == 'number' and num(meta[name]) or meta[name]
-    end
-    call('HSET', P .. 'meta', unpack(fields))
-  end
-  return { meta.life, meta.n, result, fences, turns }
-end
-`;
-
-/** Does once what the other scripts do, so that a user who may not is told before anything is half done. */
-export const PROBE = `
-local key = P .. 'probe:' .. A.me
-call('HSET', key, 'a', '1', 'b', '1')
-call('HGETALL', key)
-call('HKEYS', key)
-call('HDEL', key, 'b')
-call('PEXPIRE', key, 1000)
-call('DEL', key)
-call('RPUSH', key, '1', '2')
-call('LRANGE', key, 0, -1)
-call('LINDEX', key, 0)
-call('LTRIM', key, 1, -1)
-call('DEL', key)
-call('ZADD', key, '1', 'a')
-call('ZRANGE', key, 0, -1)
-call('ZRANGEBYSCORE', key, '-inf', '(2')
-call('ZRANGEBYLEX', key, '-', '+', 'LIMIT', 0, 1)
-call('ZCARD', key)
-call('ZREM', key, 'a')
-call('SADD', key, 'a')
-call('SMEMBERS', key)
-call('SREM', key, 'a')
-call('EXISTS', key)
-call('HEXISTS', key, 'a')
-call('TIME')
-return done(1)
 `;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CLAIM, CLEAR, COMMIT, RECALL, RECORD, UNCLAIM } from './batches.js';
-import { FLUSH, PROBE, RECORDS } from './records.js';
+import { FLUSH, PROBE } from './flush.js';
+import { RECORDS } from './records.js';
 import { ADOPT, ATTACH, CREATE, EXPIRE, EXPIRE_SESSIONS, EXPIRE_STREAMS, LEASE, STATE_OF } from './sessions.js';
 import { FOLLOW, FOLLOWERS, LOOK, POSITIONS, READ, REFS, STATS } from './streams.js';
 

@@ -49,9 +49,11 @@ return done(stateOf(s), a.pod)
 
 /** Arguments: pod and untilMs. */
 export const LEASE = `
+writes = true
+local result = done(1, A.pod)
 call('ZADD', P .. 'leases', num(A.untilMs), A.pod)
 call('HSET', P .. 'latest', A.pod, num(math.max(A.untilMs, latestOf(A.pod))))
-return done(1, A.pod)
+return result
 `;
 
 /**
@@ -119,12 +121,41 @@ for _, pod in ipairs(owners) do
 end
 `;
 
+/** Defines `swept(place)`: throws away some of what lies in a place that was given up, as its indexes name it, and says whether that was all. */
+const SWEEP = `
+local function swept(old)
+  local left = 1000
+  local function drop(stream)
+    local name = string.sub(stream, 3)
+    call('DEL', old .. stream, old .. 'e:' .. stream, old .. 'f:' .. name, old .. 'g:' .. name)
+  end
+  local function each(index, take)
+    if left <= 0 then return end
+    local names = call('ZRANGE', old .. index, 0, left - 1)
+    for _, name in ipairs(names) do take(name) end
+    if #names > 0 then call('ZREM', old .. index, unpack(names)) end
+    left = left - #names
+  end
+  for _, pod in ipairs(call('SMEMBERS', old .. 'owners')) do
+    each('own:' .. pod, function(id)
+      for _, name in ipairs(call('HKEYS', old .. 'c:' .. id)) do drop('t:' .. name) end
+      call('DEL', old .. 's:' .. id, old .. 'e:s:' .. id, old .. 'c:' .. id, old .. 'k:' .. id)
+    end)
+  end
+  each('due', drop)
+  each('records', function(ref) call('DEL', old .. 'r:' .. ref) end)
+  if left <= 0 then return false end
+  for _, index in ipairs({ 'owners', 'detached', 'due', 'records', 'leases', 'latest' }) do call('DEL', old .. index) end
+  return true
+end
+`;
+
 /**
  * Argument: nowMs. Drops what retention no longer keeps, and forgets idle topics and pods. What is left beyond some thousand streams is found by
  * the next call. Ends the script. Returns `expired` or, in a cluster, of which topics it should be asked whether they are still followed, by which groups, and which
  * batches nobody has finished.
  */
-const FORGET = `
+const FORGET = `${SWEEP}
 local STREAMS = 1000
 local UNFINISHED_S, DEAD_S = 10, 2700
 local limit = A.nowMs - A.keep.ageMs
@@ -162,20 +193,23 @@ if A.spread then
   unfinished = call('ZRANGEBYSCORE', P .. 'records', '-inf', '(' .. num(now - UNFINISHED_S), 'LIMIT', 0, 100)
   dead = call('ZRANGEBYSCORE', P .. 'records', '-inf', '(' .. num(now - DEAD_S), 'LIMIT', 0, 100)
 end
+local lapsed, owning = {}, {}
+for _, pod in ipairs(call('SMEMBERS', P .. 'owners')) do owning[pod] = true end
+for _, pod in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. num(limit))) do
+  if not owning[pod] and latestOf(pod) < limit then lapsed[#lapsed + 1] = pod end
+end
+writes = #dead > 0 or #lapsed > 0 or meta.swept < meta.place
 local result = done(A.spread and { asks, unfinished } or expired)
 -- By now others may have forgotten which of it they have applied.
 for _, ref in ipairs(dead) do
   call('DEL', P .. 'r:' .. ref)
   call('ZREM', P .. 'records', ref)
 end
-local owning = {}
-for _, pod in ipairs(call('SMEMBERS', P .. 'owners')) do owning[pod] = true end
-for _, pod in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. num(limit))) do
-  if not owning[pod] and latestOf(pod) < limit then
-    call('ZREM', P .. 'leases', pod)
-    call('HDEL', P .. 'latest', pod)
-  end
+for _, pod in ipairs(lapsed) do
+  call('ZREM', P .. 'leases', pod)
+  call('HDEL', P .. 'latest', pod)
 end
+if meta.swept < meta.place and swept(placeOf(meta.swept)) then call('HSET', META, 'swept', num(meta.swept + 1)) end
 return result
 `;
 
