@@ -128,7 +128,10 @@ environments:
           resolve([error === null ? 0 : Number(error.code), stdout + stderr]),
         );
       });
-    expect(await run('--to', '127.0.0.1:1')).toEqual([0, expect.stringContaining('fine; 1 routes, 1 pods')]);
+    expect(await run('--to', '127.0.0.1:1')).toEqual([
+      0,
+      expect.stringContaining('fine; 1 route, 1 pod (none was asked)'),
+    ]);
     const [code, said] = await run('-f', '/nowhere/holdfast.yaml');
     expect([code, said]).toEqual([2, expect.stringContaining('there is no such file')]);
   });

@@ -1,6 +1,7 @@
 import { Gateway } from '@holdfast/gateway';
 import type { Environment } from '@holdfast/policy';
 import { HoldfastError } from '@holdfast/store';
+import { counted } from '../counted.js';
 import { describeFailure } from '../failure.js';
 import type { GatewayCommandOptions } from '../gateway-command.js';
 import { processLog, type Log } from '../log.js';
@@ -58,7 +59,7 @@ async function check(
     pods: pods.length,
     discovery: environment.gateway.discovery.from,
   };
-  const text = `${name}: fine; ${routes.length} routes, ${pods.length} pods, listens on ${facts.listen.join(', ')}`;
+  const text = `${name}: fine; ${counted(routes.length, 'route')}, ${counted(pods.length, 'pod')} (none was asked), listens on ${facts.listen.join(', ')}`;
   output.out(`${json ? JSON.stringify(facts) : text}\n`);
   return 0;
 }
@@ -70,12 +71,16 @@ function announce(gateway: Gateway, environment: Environment, log: Log): void {
     return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}/`;
   });
   const admin = gateway.adminAddress;
-  log.info('listening', `${urls.join(', ')} leads to ${environment.pods.length} pods of ${environment.name}`, {
-    url: urls[0],
-    urls: urls.join(' '),
-    admin: admin && `http://${admin.address}:${admin.port}/`,
-    pid: process.pid,
-  });
+  log.info(
+    'listening',
+    `${urls.join(', ')} leads to ${counted(environment.pods.length, 'pod')} of ${environment.name}`,
+    {
+      url: urls[0],
+      urls: urls.join(' '),
+      admin: admin && `http://${admin.address}:${admin.port}/`,
+      pid: process.pid,
+    },
+  );
 }
 
 async function reload(gateway: Gateway, options: GatewayCommandOptions, log: Log): Promise<void> {

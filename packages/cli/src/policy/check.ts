@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { linksOf } from '@holdfast/hops';
 import { judgeBudget, loadPolicy, speakDuration, type Verdict, worst } from '@holdfast/policy';
 import type { CheckOptions } from '../check-command.js';
+import { counted } from '../counted.js';
 import { wrongOption } from '../failure.js';
 import type { Output } from '../program.js';
 import { table } from '../table.js';
@@ -21,7 +22,9 @@ export async function check({ file, env, svg, rtt, json }: CheckOptions, output:
       throw wrongOption('--svg', svg, `a file that can be written: ${error.message}`);
     });
   }
-  const text = json ? `${JSON.stringify(judged.map(asJson), null, 2)}\n` : judged.map(asText).join('\n');
+  const text = json
+    ? `${JSON.stringify(judged.map(asJson), null, 2)}\n`
+    : `${judged.map(asText).join('\n')}\n${LEGEND}`;
   // One of the two can have standard output.
   if (svg === '-') output.error(text);
   else output.out(text);
@@ -36,6 +39,8 @@ const asJson = ({ environment, verdicts }: Judged): object => ({
   verdicts,
 });
 
+const LEGEND =
+  'margin: what the limit leaves besides ours, the round trip and what is kept in reserve (holdfast explain budget)\n';
 const HEAD = ['hop', 'clock', 'limit', 'ours', 'margin', 'verdict'];
 const time = (ms: number | undefined): string => (ms === undefined ? '-' : speakDuration(ms));
 
@@ -72,6 +77,5 @@ function sentences({ level, hop, clock, message, fix }: Verdict): string[] {
 function summary(verdicts: readonly Verdict[]): string {
   const count = (level: Verdict['level']): number => verdicts.filter((verdict) => verdict.level === level).length;
   const [errors, warnings] = [count('error'), count('warning')];
-  const counted = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
   return `  ${counted(verdicts.length, 'clock')} judged, ${counted(errors, 'error')}, ${counted(warnings, 'warning')}`;
 }

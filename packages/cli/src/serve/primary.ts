@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { errors, HoldfastError } from '@holdfast/store';
+import { counted } from '../counted.js';
 import { describeFailure } from '../failure.js';
 import { processLog } from '../log.js';
 import type { ServeOptions } from '../serve-command.js';
@@ -57,7 +58,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     spawn: (index) =>
       new ClusterWorker(workerSettings(settings, options.podPrefix, index), { restartAll: restart, stopAll: stop }),
     listening: () => {
-      const what = `${options.module} with ${workers} worker${workers === 1 ? '' : 's'} on ${storeName(options)}`;
+      const what = `${options.module} with ${counted(workers, 'worker')} on ${storeName(options)}`;
       log.info('listening', `${url} serves ${what}`, { url, workers, pid: process.pid });
       if (options.policy) {
         const { path: file, environment, because } = options.policy;

@@ -1,4 +1,5 @@
 import type { DrainReport } from '@holdfast/server';
+import { counted } from '../counted.js';
 import type { Log } from '../log.js';
 import type { DrainOrder } from './messages.js';
 import { Place, whyEnded, type PlaceOptions } from './place.js';
@@ -70,7 +71,7 @@ export class Supervisor {
   async #restartOnce(): Promise<void> {
     const { workers, now, replaceOrder } = this.#options;
     const startMs = now();
-    this.#log.info('restart.begins', `restarting ${workers} worker${workers === 1 ? '' : 's'}, one after another`);
+    this.#log.info('restart.begins', `restarting ${counted(workers, 'worker')}, one after another`);
     for (const [i, place] of this.#places.entries()) {
       if (this.#stopping) return;
       try {
