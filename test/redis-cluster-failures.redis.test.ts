@@ -1,14 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Batch, type BatchResult, type Effect, type Store, type Wake } from '@holdfast/store';
+import type { Batch, Effect, Store, Wake } from '@holdfast/store';
 import { RedisStore, type RedisStoreOptions } from '@holdfast/store-redis';
 import { until } from '@holdfast/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Groups } from '../packages/store-redis/src/groups.js';
 import { RedisCluster } from './redis-cluster.fixture.js';
+import { ALL, NOW, publish, textsOf, untilDone } from './redis-store.fixture.js';
 import { RedisServer } from './redis.fixture.js';
 
-const NOW = 1_750_000_000_000;
-const ALL = { entries: 100_000, bytes: 1e9 };
 const groups = new Groups('holdfast:', true);
 
 async function startCluster(options: Parameters<typeof RedisCluster.start>[0] = {}): Promise<RedisCluster> {
@@ -23,29 +22,7 @@ async function openStore(cluster: RedisCluster, options: RedisStoreOptions = {})
   return store;
 }
 
-const publish = (topic: string, text: string): Effect => ({
-  type: 'publish',
-  topic,
-  data: Buffer.from(text),
-  binary: false,
-});
 const batchOf = (pod: string, ...effects: Effect[]): Batch => ({ pod, nowMs: NOW, parts: [{ effects }] });
-
-async function textsOf(store: Store, topic: string): Promise<string[]> {
-  const { entries } = await store.read(`t:${topic}`, 0, ALL);
-  return entries.map(({ data }) => Buffer.from(data).toString());
-}
-
-async function untilDone(store: Store, batch: Batch): Promise<BatchResult> {
-  for (;;) {
-    try {
-      return await store.commit(batch);
-    } catch (error) {
-      expect(error).toMatchObject({ retryable: true });
-      await delay(20);
-    }
-  }
-}
 
 /** A topic on the node of this number, of three. */
 function topicOn(node: number): string {
@@ -190,6 +167,24 @@ it.each(['is flushed', 'has carried out half a script'])(
     expect(after.kept).toEqual(before.kept);
     const { parts } = await store.commit(batchOf('a', publish(lost, 'y'), publish(kept, 'y')));
     expect(parts).toMatchObject([{ effects: [{ offset: 1 }, { offset: 2 }] }]);
+  },
+  60_000,
+);
+
+it.each(['is flushed', 'has carried out half a script'])(
+  'forgets topics whose followers were on a node that %s',
+  async (what) => {
+    const cluster = await startCluster();
+    const store = await openStore(cluster, { retention: { ageMs: 1000 } });
+    const [session, topic] = [topicOn(0), topicOn(1)];
+    const token = 'h'.repeat(43);
+    await store.create({ id: session, pod: 'a', token, nowMs: NOW, lifeMs: 60_000, request: '{}' });
+    await store.commit(batchOf('a', { type: 'subscribe', session, epoch: 1, topic }));
+    expect(await store.stats()).toMatchObject({ sessions: 1, streams: 2 });
+    const meta = `${groups.prefixOf(groups.of(session))}meta`;
+    await cluster.masters[0].command(...(what === 'is flushed' ? ['FLUSHALL'] : ['HINCRBY', meta, 'begun', '1']));
+    for (let n = 1; n <= 6; n++) await store.expire(NOW + n * 5_000, 100);
+    expect(await store.stats()).toMatchObject({ sessions: 0, streams: 0 });
   },
   60_000,
 );

@@ -1,56 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Batch, type BatchResult, type Effect, type NewSession, type Store, type Wake } from '@holdfast/store';
-import { RedisStore, type RedisStoreOptions } from '@holdfast/store-redis';
+import type { Effect, Store, Wake } from '@holdfast/store';
+import { RedisStore } from '@holdfast/store-redis';
 import { freePort, until } from '@holdfast/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { scripts } from '../packages/store-redis/src/lua/scripts.js';
-import { RedisServer } from './redis.fixture.js';
-
-const NOW = 1_750_000_000_000;
-const ALL = { entries: 100_000, bytes: 1e9 };
-const HASH = 'h'.repeat(43);
-
-async function startServer(...flags: string[]): Promise<RedisServer> {
-  const server = await RedisServer.start(flags);
-  onTestFinished(() => server[Symbol.asyncDispose]());
-  return server;
-}
-
-async function openStore(server: RedisServer, options: RedisStoreOptions = {}): Promise<RedisStore> {
-  const store = await RedisStore.open({ url: server.url, commandMs: 300, checkMs: 50, ...options });
-  onTestFinished(() => store.close());
-  return store;
-}
-
-const publish = (topic: string, text: string): Effect => ({
-  type: 'publish',
-  topic,
-  data: Buffer.from(text),
-  binary: false,
-});
-
-const batchOf = (...effects: Effect[]): Batch => ({ pod: 'a', nowMs: NOW, parts: [{ effects }] });
-
-const newSession = (id: string, pod = 'a'): NewSession => {
-  return { id, pod, token: HASH, nowMs: NOW, lifeMs: 60_000, request: '{}' };
-};
-
-async function textsOf(store: Store, topic: string): Promise<string[]> {
-  const { entries } = await store.read(`t:${topic}`, 0, ALL);
-  return entries.map(({ data }) => Buffer.from(data).toString());
-}
-
-/** Gives the same batch again until it is through, as a server does. */
-async function untilDone(store: Store, batch: Batch): Promise<BatchResult> {
-  for (;;) {
-    try {
-      return await store.commit(batch);
-    } catch (error) {
-      expect(error).toMatchObject({ retryable: true });
-      await delay(20);
-    }
-  }
-}
+import {
+  ALL,
+  batchOf,
+  HASH,
+  newSession,
+  NOW,
+  openStore,
+  publish,
+  startServer,
+  textsOf,
+  untilDone,
+} from './redis-store.fixture.js';
 
 function listen(store: Store, pod: string): { readonly wakes: Wake[]; readonly tail: ReturnType<Store['tail']> } {
   const wakes: Wake[] = [];
@@ -67,6 +32,20 @@ it('a batch that the script fails on is rejected, whole', async () => {
   expect(await textsOf(store, 'news')).toEqual([]);
   await store.commit(batchOf(publish('news', 'second')));
   expect(await textsOf(store, 'news')).toEqual(['second']);
+});
+
+it('what no command takes is found before anything is written', async () => {
+  const server = await startServer();
+  const store = await openStore(server);
+  await store.create(newSession('one'));
+  const wrong = { type: 'data', session: 'one', epoch: 1, data: null } as unknown as Effect;
+  await expect(store.commit(batchOf(publish('news', 'first'), wrong))).rejects.toMatchObject({
+    code: 'HF_STORE_REJECTED',
+  });
+  await expect(store.create({ ...newSession('two'), lifeMs: Infinity })).rejects.toMatchObject({
+    code: 'HF_STORE_REJECTED',
+  });
+  expect(await store.stats()).toMatchObject({ sessions: 1, entries: 0 });
 });
 
 it.each([15_000, -15_000])(
@@ -178,70 +157,6 @@ describe('a server that is killed and comes back', () => {
     expect(texts).toEqual(slice.epoch === epoch ? all : all.slice(-texts.length));
     expect(given).toBeGreaterThan(50);
   }, 60_000);
-
-  // At its first start the server leaves the torn batch out, but keeps its first commands in the file, which it carries out at its second.
-  it('has nothing twice and nothing of half a batch, wherever the kill has torn what it wrote', async () => {
-    const CUTS = 12;
-    const outcomes = new Set<string>();
-    for (let cut = 0; cut < CUTS; cut++) {
-      const server = await startServer('--appendonly', 'yes', '--appendfsync', 'no');
-      const [store, other] = [await openStore(server), await openStore(server)];
-      await store.create(newSession('s'));
-      const follow: Effect = { type: 'subscribe', session: 's', epoch: 1, topic: 'followed' };
-      await store.commit(batchOf(publish('t', '1'), publish('u', '1'), follow));
-      const { epoch } = await store.read('t:t', 0, ALL);
-      const whole = await server.keptBytes();
-      await other.commit(batchOf(publish('t', '2'), publish('t', '3'), publish('u', '2')));
-      const torn = (await server.keptBytes()) - whole;
-      await other.close();
-      await server.stop();
-      await server.cutKept(whole + Math.ceil((torn * (cut + 0.5)) / CUTS));
-      await server.restart();
-      expect(server.isTorn).toBe(true);
-      await untilDone(store, batchOf(publish('t', '2'), publish('t', '3'), publish('u', '2')));
-      await store.commit(batchOf(publish('t', '4')));
-      await server.restart();
-      await untilDone(store, batchOf(publish('t', '5')));
-
-      const slice = await store.read('t:t', 0, ALL);
-      const claim = { id: 's', pod: 'b', presented: HASH, attempt: 1, next: 'n'.repeat(43), nowMs: NOW };
-      const isAnew = slice.epoch !== epoch;
-      outcomes.add(isAnew ? 'anew' : 'as it was');
-      expect(await textsOf(store, 't')).toEqual(isAnew ? ['5'] : ['1', '2', '3', '4', '5']);
-      expect(await textsOf(store, 'u')).toEqual(isAnew ? [] : ['1', '2']);
-      expect(await store.attach(claim)).toEqual(isAnew ? 'unknown' : expect.objectContaining({ epoch: 2 }));
-      await store.expire(NOW, 10);
-      const keys = ((await server.command('KEYS', '*')) as string[]).filter((key) => !/:memory:|:meta$/.test(key));
-      const place = isAnew ? 'holdfast:1/' : 'holdfast:';
-      expect(keys.filter((key) => !key.startsWith(place))).toEqual([]);
-      expect(keys).toContain(`${place}t:t`);
-      await store.close();
-      await server.stop();
-    }
-    expect(outcomes).toEqual(new Set(['anew', 'as it was']));
-  }, 60_000);
-
-  it('gives up what it has when half of a script was carried out, and throws it away bit by bit', async () => {
-    const server = await startServer();
-    const store = await openStore(server);
-    const topics = Array.from({ length: 2_500 }, (_, n) => `t${n}`);
-    await store.create(newSession('s'));
-    await store.commit(batchOf(...topics.map((topic) => publish(topic, 'old'))));
-    const keys = async (): Promise<string[]> => (await server.command('KEYS', 'holdfast:*')) as string[];
-    const old = async (): Promise<number> => (await keys()).filter((key) => /^holdfast:(e:)?[ts]:/.test(key)).length;
-    await server.command('HINCRBY', 'holdfast:meta', 'begun', '1');
-    await store.commit(batchOf(publish('t1', 'new')));
-    expect(await textsOf(store, 't1')).toEqual(['new']);
-    expect(await store.stats()).toMatchObject({ sessions: 0, streams: 1, entries: 1 });
-    const left = [];
-    for (let n = 0; n < 3; n++) {
-      await store.expire(NOW, 10);
-      left.push(await old());
-    }
-    // A session and 999 topics, then 1,000 and 501 topics, of two keys each.
-    expect(left).toEqual([3_002, 1_002, 0]);
-    expect((await keys()).filter((key) => !/:(1\/|memory:)/.test(key))).toEqual(['holdfast:meta']);
-  });
 
   it.each(['restarted empty', 'flushed'])(
     '%s: sessions are over, topics begin anew, and tails are told',

@@ -37,6 +37,6 @@ export function propertyContract(open: OpenStore, { seed, runs = 150 }: Property
       });
       await fc.assert(property, { seed, numRuns: runs });
     },
-    60_000 + runs * 200,
+    60_000 + runs * 1_000,
   );
 }

@@ -9,13 +9,13 @@ local function remember(text)
   if A.open and A.spread then
     -- Few of the numbers come by here.
     for _, old in ipairs(call('HKEYS', memory)) do
-      if tonumber(string.match(old, '^%d+') or A.open) < A.open then call('HDEL', memory, old) end
+      if tonumber(string.match(old, '^%d+') or A.open) < A.open then write('HDEL', memory, old) end
     end
   elseif A.open then
-    for number = floor + 1, A.open - 1 do call('HDEL', memory, num(number)) end
+    for number = floor + 1, A.open - 1 do write('HDEL', memory, num(number)) end
   end
-  call('HSET', memory, 'floor', num(math.max(floor, (A.open or 0) - 1)), field, text)
-  call('PEXPIRE', memory, MEMORY_MS)
+  write('HSET', memory, 'floor', num(math.max(floor, (A.open or 0) - 1)), field, text)
+  write('PEXPIRE', memory, num(MEMORY_MS))
 end
 `;
 
@@ -108,9 +108,9 @@ local function apply(e)
   elseif e.type == 'unsubscribe' then
     setCursor(s, e.topic, false)
   elseif e.type == 'data' then
-    s.data, s.dirty = e.data, true
+    s.data, s.dirty = asText(e.data), true
   elseif e.type == 'close' and not s.code then
-    s.code, s.reason, s.dirty = num(e.code), e.reason, true
+    s.code, s.reason, s.dirty = num(e.code), asText(e.reason), true
   end
   return '0:'
 end
@@ -128,10 +128,8 @@ for _, part in ipairs(batch.parts) do
 end
 
 local text = table.concat(answer, ' ')
-writes = true
-local result = done(text, batch.pod)
 remember(text)
-return result
+return done(text, batch.pod)
 `;
 
 /**
@@ -144,25 +142,21 @@ for i, g in ipairs(A.guards) do
   local s = session(g.session)
   held[i] = s and (s.epoch == g.epoch and 1 or 0) or -1
 end
-writes = #A.guards > 0
-local result = done(held)
 for i, g in ipairs(A.guards) do
   local key = P .. 'k:' .. g.session
   for _, ref in ipairs(call('SMEMBERS', key)) do
     local owner, id = string.match(ref, '^%d+ (.*):(%d+)$')
-    if owner == A.me and tonumber(id) < A.open then call('SREM', key, ref) end
+    if owner == A.me and tonumber(id) < A.open then write('SREM', key, ref) end
   end
-  if held[i] == 1 then call('SADD', key, num(A.group) .. ' ' .. A.me .. ':' .. num(A.id)) end
+  if held[i] == 1 then write('SADD', key, num(A.group) .. ' ' .. A.me .. ':' .. num(A.id)) end
 end
-return result
+return done(held)
 `;
 
 /** Arguments: session and references of batches that are finished, or will never be recorded. */
 export const UNCLAIM = `
-writes = true
-local result = done(1)
-for _, ref in ipairs(A.refs) do call('SREM', P .. 'k:' .. A.session, ref) end
-return result
+for _, ref in ipairs(A.refs) do write('SREM', P .. 'k:' .. A.session, ref) end
+return done(1)
 `;
 
 /**
@@ -176,18 +170,16 @@ if known then return done(known == 'void' and known or 'again ' .. known) end
 if call('EXISTS', key) == 1 then return done('there') end
 if A.failAt then error('on purpose') end
 local now = call('TIME')[1]
-writes = true
-local result = done('recorded')
+lead('ZADD', P .. 'records', now, A.me .. ':' .. num(A.id))
 local chunk = {}
 for i = DATA + 1, #ARGV do
   chunk[#chunk + 1] = ARGV[i]
   if #chunk == 500 or i == #ARGV then
-    call('RPUSH', key, unpack(chunk))
+    write('RPUSH', key, unpack(chunk))
     chunk = {}
   end
 end
-call('ZADD', P .. 'records', now, A.me .. ':' .. num(A.id))
-return result
+return done('recorded')
 `;
 
 /**
@@ -199,19 +191,15 @@ if A.id <= floor then return done('stale') end
 if known then return done(known == 'void' and known or 'again ' .. known) end
 local found = call('LRANGE', P .. 'r:' .. (A.owner or A.me) .. ':' .. num(A.id), 0, -1)
 if #found > 0 then return done(found) end
-writes = A.void
-local result = done(A.void and 'void' or 'none')
 if A.void then remember('void') end
-return result
+return done(A.void and 'void' or 'none')
 `;
 
 /** Arguments: the number of a batch that is applied everywhere, and its answer. */
 export const CLEAR = `${MEMORY}
-writes = true
-local result = done(1)
 local ref = (A.owner or A.me) .. ':' .. num(A.id)
-call('DEL', P .. 'r:' .. ref)
-call('ZREM', P .. 'records', ref)
+write('DEL', P .. 'r:' .. ref)
+mislead('ZREM', P .. 'records', ref)
 if A.id > floor and not known then remember(A.text) end
-return result
+return done(1)
 `;

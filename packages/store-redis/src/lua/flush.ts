@@ -1,28 +1,36 @@
 /**
- * Writes what was changed, counts the commit, and wakes who waits for it. Defines `done(result)`, by which each script ends. One that writes
- * more says so before (`writes`), and does it after.
+ * Collects what is to be written, and at the end, when nothing can go wrong any more, writes it. Defines `write`, and `done(result)`, by which each script
+ * ends: what was changed in memory is written then, the commit counted, and who waits for it woken.
+ *
+ * Where a server dies amid this, the first of the commands may come to life later (see RECORDS), and a place may be given up like this. So that all of
+ * it is found then, what leads to a record is written before it, and taken away after it.
  */
 export const FLUSH = `
+local leads, commands, misleads = {}, {}, {}
+local function lead(...) leads[#leads + 1] = { ... } end
+local function write(...) commands[#commands + 1] = { ... } end
+local function mislead(...) misleads[#misleads + 1] = { ... } end
+
 local function flushLog(log, fields)
   local key = P .. 'e:' .. log.key
   local from = math.max(log.first, log.fin0 + 1)
   if log.first > log.fin0 then
-    if log.fin0 >= log.first0 then call('DEL', key) end
+    if log.fin0 >= log.first0 then write('DEL', key) end
   elseif log.first > log.first0 then
-    call('LTRIM', key, log.first - log.first0, -1)
+    write('LTRIM', key, log.first - log.first0, -1)
   end
   local chunk = {}
   for offset = from, log.fin do
     chunk[#chunk + 1] = log.pending[offset - log.fin0]
     if #chunk == 500 then
-      call('RPUSH', key, unpack(chunk))
+      write('RPUSH', key, unpack(chunk))
       chunk = {}
     end
   end
-  if #chunk > 0 then call('RPUSH', key, unpack(chunk)) end
+  if #chunk > 0 then write('RPUSH', key, unpack(chunk)) end
   local due = dueOf(log)
   if due ~= log.due0 then
-    if due then call('ZADD', P .. 'due', due, log.key) else call('ZREM', P .. 'due', log.key) end
+    if due then lead('ZADD', P .. 'due', due, log.key) else mislead('ZREM', P .. 'due', log.key) end
   end
   meta.entries = meta.entries + (log.fin - log.first) - (log.fin0 - log.first0)
   meta.bytes = meta.bytes + log.bytes - log.bytes0
@@ -35,26 +43,31 @@ local function flushLog(log, fields)
 end
 
 -- The sessions of a pod: by their life while they are attached, behind all of those while they are not.
-local function unplace(id, pod, detached)
-  local own = P .. 'own:' .. pod
-  call('ZREM', own, id)
-  if call('EXISTS', own) == 0 then call('SREM', P .. 'owners', pod) end
-  if detached then call('ZREM', P .. 'detached', id) end
+local left = {}
+local function leave(s)
+  mislead('ZREM', P .. 'own:' .. s.pod0, s.id)
+  left[s.pod0] = true
 end
 local function place(s)
-  call('ZADD', P .. 'own:' .. s.pod, s.detached and '+inf' or num(s.life), s.id)
-  call('SADD', P .. 'owners', s.pod)
-  if s.detached then call('ZADD', P .. 'detached', num(s.detached + s.life), s.id) end
+  lead('SADD', P .. 'owners', s.pod)
+  lead('ZADD', P .. 'own:' .. s.pod, s.detached and '+inf' or num(s.life), s.id)
+  if s.exists and s.pod ~= s.pod0 then leave(s) end
+  if s.detached then
+    lead('ZADD', P .. 'detached', num(s.detached + s.life), s.id)
+  elseif s.exists and s.detached0 then
+    mislead('ZREM', P .. 'detached', s.id)
+  end
 end
 
 local function flushRemoved(s)
   meta.sessions = meta.sessions - 1
   meta.entries = meta.entries - s.entriesLeft
   meta.bytes = meta.bytes - s.log.bytes0
-  for name in pairs(s.cursors) do call('ZREM', P .. 'f:' .. name, s.id) end
-  call('DEL', P .. 's:' .. s.id, P .. 'e:s:' .. s.id, P .. 'c:' .. s.id, P .. 'k:' .. s.id)
-  if s.log.due0 then call('ZREM', P .. 'due', s.log.key) end
-  unplace(s.id, s.pod0, s.detached0)
+  for name in pairs(s.cursors) do write('ZREM', P .. 'f:' .. name, s.id) end
+  write('DEL', P .. 's:' .. s.id, P .. 'e:s:' .. s.id, P .. 'c:' .. s.id, P .. 'k:' .. s.id)
+  if s.log.due0 then mislead('ZREM', P .. 'due', s.log.key) end
+  if s.detached0 then mislead('ZREM', P .. 'detached', s.id) end
+  leave(s)
 end
 
 local function flushSession(s)
@@ -66,11 +79,8 @@ local function flushSession(s)
   if s.data then for _, each in ipairs({ 'data', s.data }) do fields[#fields + 1] = each end end
   if s.request then for _, each in ipairs({ 'request', s.request }) do fields[#fields + 1] = each end end
   flushLog(s.log, fields)
-  call('HSET', P .. 's:' .. s.id, unpack(fields))
-  if not s.exists or s.pod ~= s.pod0 or s.detached ~= s.detached0 then
-    if s.exists then unplace(s.id, s.pod0, s.detached0) end
-    place(s)
-  end
+  write('HSET', P .. 's:' .. s.id, unpack(fields))
+  if not s.exists or s.pod ~= s.pod0 or s.detached ~= s.detached0 then place(s) end
 end
 
 local function flushTopic(t)
@@ -78,25 +88,25 @@ local function flushTopic(t)
     meta.topics = meta.topics - 1
     meta.entries = meta.entries - (t.fin0 - t.first0 + 1)
     meta.bytes = meta.bytes - t.bytes0
-    call('DEL', P .. 't:' .. t.topic, P .. 'e:' .. t.key)
-    call('ZREM', P .. 'due', t.key)
+    write('DEL', P .. 't:' .. t.topic, P .. 'e:' .. t.key)
+    mislead('ZREM', P .. 'due', t.key)
     return
   end
   if not t.exists then meta.topics = meta.topics + 1 end
   local fields = { 'followers', num(t.followers), 'idle', t.idle and num(t.idle) or '' }
   flushLog(t, fields)
-  call('HSET', P .. 't:' .. t.topic, unpack(fields))
+  write('HSET', P .. 't:' .. t.topic, unpack(fields))
 end
 
 local function flushCursors(s)
   for name in pairs(s.cursorsDirty) do
     local c = s.cursors[name]
     if c then
-      call('HSET', P .. 'c:' .. s.id, name, num(c.offset) .. ' ' .. c.epoch)
-      call('ZADD', P .. 'f:' .. name, 0, s.id)
+      lead('HSET', P .. 'c:' .. s.id, name, num(c.offset) .. ' ' .. c.epoch)
+      write('ZADD', P .. 'f:' .. name, 0, s.id)
     else
-      call('HDEL', P .. 'c:' .. s.id, name)
-      call('ZREM', P .. 'f:' .. name, s.id)
+      write('ZREM', P .. 'f:' .. name, s.id)
+      mislead('HDEL', P .. 'c:' .. s.id, name)
     end
   end
 end
@@ -114,58 +124,62 @@ local function turnsOf()
   return turns
 end
 
--- Whether the script has anything to write, besides what it writes itself behind done.
-local writes = false
-local function isDirty()
-  if writes or metaDirty or #removed > 0 then return true end
-  for _, s in pairs(sessions) do if s and (s.dirty or s.cursorsDirty) then return true end end
-  for _, t in pairs(topics) do if t and t.dirty then return true end end
-  return false
+-- Between the count of begun and that of ended, the first and the last that is written, nothing can fail.
+local function writeAll()
+  local wrote = #leads + #commands + #misleads > 0
+  if not wrote and not metaDirty then return end
+  if wrote then meta.n = meta.n + 1 end
+  meta.ended = meta.begun + 1
+  local fields = {}
+  for name, value in pairs(meta) do
+    if name ~= 'begun' then
+      fields[#fields + 1] = name
+      fields[#fields + 1] = type(value) == 'number' and num(value) or value
+    end
+  end
+  call('HINCRBY', META, 'begun', 1)
+  for _, list in ipairs({ leads, commands, misleads }) do
+    for _, each in ipairs(list) do call(unpack(each)) end
+  end
+  for pod in pairs(left) do
+    if call('EXISTS', P .. 'own:' .. pod) == 0 then call('SREM', P .. 'owners', pod) end
+  end
+  call('HSET', META, unpack(fields))
+end
+
+-- Nothing that is missed here is missed for good.
+local function wake(writer)
+  local function tell(kind, name, text) redis.pcall('PUBLISH', channel(kind) .. name, A.me .. ' ' .. text) end
+  for _, s in pairs(sessions) do
+    -- The pod that owns a session reads its stream. Nearly always that is the one that writes.
+    if s and s.dirty and s.pod ~= writer and s.log.fin > s.log.fin0 then tell('pod', s.pod, 'g ' .. num(s.log.fin) .. ' ' .. s.id) end
+  end
+  for _, t in pairs(topics) do
+    if t and t.dirty and t.fin > t.fin0 then tell('topic', t.topic, num(t.fin)) end
+  end
+  for _, f in ipairs(fences) do tell('pod', f[1], f[4] .. ' ' .. f[3] .. ' ' .. f[2]) end
 end
 
 local function done(result, writer)
   local turns = turnsOf()
-  if isDirty() then meta.ended, metaDirty = call('HINCRBY', META, 'begun', 1), true end
-  meta.begun = nil
-  local wrote = writes or #removed > 0
   for _, s in ipairs(removed) do flushRemoved(s) end
   for _, s in pairs(sessions) do
-    if s and s.dirty then
-      wrote = true
-      flushSession(s)
-      -- The pod that owns a session reads its stream. Nearly always that is the one that writes.
-      if s.pod ~= writer and s.log.fin > s.log.fin0 then
-        redis.pcall('PUBLISH', channel('pod') .. s.pod, A.me .. ' g ' .. num(s.log.fin) .. ' ' .. s.id)
-      end
-    end
+    if s and s.dirty then flushSession(s) end
     if s and s.cursorsDirty then flushCursors(s) end
   end
   for _, t in pairs(topics) do
-    if t and t.dirty then
-      wrote = true
-      flushTopic(t)
-      if t.fin > t.fin0 then redis.pcall('PUBLISH', channel('topic') .. t.topic, A.me .. ' ' .. num(t.fin)) end
-    end
+    if t and t.dirty then flushTopic(t) end
   end
-  for _, f in ipairs(fences) do
-    redis.pcall('PUBLISH', channel('pod') .. f[1], A.me .. ' ' .. f[4] .. ' ' .. f[3] .. ' ' .. f[2])
-  end
-  if wrote then meta.n = meta.n + 1 end
-  if metaDirty then
-    local fields = {}
-    for name, value in pairs(meta) do
-      fields[#fields + 1] = name
-      fields[#fields + 1] = type(value) == 'number' and num(value) or value
-    end
-    call('HSET', META, unpack(fields))
-  end
+  writeAll()
+  wake(writer)
   return { meta.life, meta.n, result, fences, turns }
 end
 `;
 
 /** Does once what the other scripts do, so that a user who may not is told before anything is half done. */
 export const PROBE = `
-local key = P .. 'probe:' .. A.me
+local key = P .. 'probe'
+call('DEL', key)
 call('HSET', key, 'a', '1', 'b', '1')
 call('HINCRBY', key, 'a', 1)
 call('HGETALL', key)

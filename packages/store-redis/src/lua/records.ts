@@ -1,6 +1,6 @@
 /**
  * What every script begins with: reading records, changing them in memory, and writing them at the end. A script that fails has written
- * nothing, as nothing is written before FLUSH, and in that nothing is left that could fail: the server refuses a script at its first
+ * nothing, as nothing is written before the end of FLUSH, and there nothing is left that could fail: the server refuses a script at its first
  * line when it is full or read-only, what the user may do was tried at the start (PROBE), and a wake-up is no condition.
  *
  * KEYS: where the state of the slot group as a whole lies. ARGV: what the keys of the group begin with, a JSON object with the arguments, and the
@@ -37,6 +37,11 @@ if A.spread then call('EXISTS', ARGV[1] .. 'none', ARGV[1] .. 'nothing') end
 
 -- Whole numbers as they are, others without loss.
 local function num(n) return string.format('%.17g', n) end
+-- What is kept as it was given.
+local function asText(given)
+  if type(given) ~= 'string' then error('a ' .. type(given) .. ' where a text should be') end
+  return given
+end
 
 -- One history of the store. A server that starts anew, or becomes a master, may have lost the end of it: a client that has seen more than was
 -- there then says so (A.life, A.seen), and every stream gets another epoch.
@@ -45,14 +50,14 @@ local function serverRun()
   return type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
 end
 -- A server that dies while it writes a script down may keep the first commands of it in its append-only file. At the next start but one it carries those
--- out, or leaves out what was written behind them. So each script counts itself by its first command (begun), and says the count by a later one (ended).
--- Where they differ nothing can be relied on, and all begins anew in another place.
+-- out, or leaves out what was written behind them. So each script counts itself by its first command (begun), and says the count by its last (ended).
+-- Where they differ nothing can be relied on, and all begins anew in another place: keys with braces, which no prefix has.
 local META = KEYS[1]
 local NAMES = { 'begun', 'ended', 'place', 'swept', 'run', 'life', 'n', 'base', 'gen', 'lost', 'sessions', 'topics', 'entries', 'bytes', 'turn' }
 local TEXTS = { run = true, life = true, gen = true, lost = true }
 local P
 local meta, metaDirty = {}, false
-local function placeOf(number) return ARGV[1] .. (number > 0 and num(number) .. '/' or '') end
+local function placeOf(number) return ARGV[1] .. (number > 0 and '{' .. num(number) .. '}' or '') end
 do
   local found = call('HMGET', META, unpack(NAMES))
   for i, name in ipairs(NAMES) do
@@ -67,6 +72,8 @@ do
   local run = serverRun()
   if meta.life == '' or meta.run ~= run then
     meta.run, meta.life, meta.base, metaDirty = run, A.seed, meta.n, true
+    -- Those who were told a turn before it was lost heed only later ones.
+    meta.turn = math.max(meta.turn + 1, time[1] * 1000000 + time[2])
   end
   if A.life ~= '' and A.life ~= meta.life and A.seen > meta.base and meta.lost ~= meta.life then
     meta.gen, meta.lost, metaDirty = '-' .. string.sub(A.seed, 1, 5), meta.life, true

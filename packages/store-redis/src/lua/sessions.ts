@@ -25,8 +25,8 @@ return done(s and stateOf(s))
 export const CREATE = `${STATE}
 local a = A.session
 if session(a.id) then return done('exists') end
-local s = { id = a.id, pod = a.pod, epoch = 1, token = a.token, attempt = 0, watermark = 0, acked = 0, created = num(a.nowMs), life = a.lifeMs,
-  attached = a.nowMs, request = a.request, cursors = {}, dirty = true }
+local s = { id = a.id, pod = a.pod, epoch = 1, token = asText(a.token), attempt = 0, watermark = 0, acked = 0, created = num(a.nowMs), life = a.lifeMs,
+  attached = a.nowMs, request = asText(a.request), cursors = {}, dirty = true }
 s.log = newLog('s:' .. a.id, newEpoch(), 1, 0, 0)
 sessions[a.id] = s
 return done(stateOf(s), a.pod)
@@ -42,18 +42,16 @@ local s = session(a.id)
 if not s or expiryOf(s) < a.nowMs then return done('unknown') end
 if a.presented == '' or (s.token ~= a.presented and s.previous ~= a.presented) then return done('refused') end
 if a.attempt <= s.attempt then return done('late') end
-s.token, s.previous, s.attempt, s.attached, s.detached = a.next, a.presented, a.attempt, a.nowMs, nil
+s.token, s.previous, s.attempt, s.attached, s.detached = asText(a.next), a.presented, a.attempt, a.nowMs, nil
 move(s, a.pod)
 return done(stateOf(s), a.pod)
 `;
 
 /** Arguments: pod and untilMs. */
 export const LEASE = `
-writes = true
-local result = done(1, A.pod)
-call('ZADD', P .. 'leases', num(A.untilMs), A.pod)
-call('HSET', P .. 'latest', A.pod, num(math.max(A.untilMs, latestOf(A.pod))))
-return result
+write('ZADD', P .. 'leases', num(A.untilMs), A.pod)
+write('HSET', P .. 'latest', A.pod, num(math.max(A.untilMs, latestOf(A.pod))))
+return done(1, A.pod)
 `;
 
 /**
@@ -127,25 +125,31 @@ local function swept(old)
   local left = 1000
   local function drop(stream)
     local name = string.sub(stream, 3)
-    call('DEL', old .. stream, old .. 'e:' .. stream, old .. 'f:' .. name, old .. 'g:' .. name)
+    write('DEL', old .. stream, old .. 'e:' .. stream, old .. 'f:' .. name, old .. 'g:' .. name)
+    left = left - 1
   end
   local function each(index, take)
     if left <= 0 then return end
-    local names = call('ZRANGE', old .. index, 0, left - 1)
-    for _, name in ipairs(names) do take(name) end
-    if #names > 0 then call('ZREM', old .. index, unpack(names)) end
-    left = left - #names
+    for _, name in ipairs(call('ZRANGE', old .. index, 0, left - 1)) do
+      if left <= 0 then return end
+      take(name)
+      write('ZREM', old .. index, name)
+    end
   end
   for _, pod in ipairs(call('SMEMBERS', old .. 'owners')) do
     each('own:' .. pod, function(id)
       for _, name in ipairs(call('HKEYS', old .. 'c:' .. id)) do drop('t:' .. name) end
-      call('DEL', old .. 's:' .. id, old .. 'e:s:' .. id, old .. 'c:' .. id, old .. 'k:' .. id)
+      write('DEL', old .. 'c:' .. id, old .. 'k:' .. id)
+      drop('s:' .. id)
     end)
   end
   each('due', drop)
-  each('records', function(ref) call('DEL', old .. 'r:' .. ref) end)
+  each('records', function(ref)
+    write('DEL', old .. 'r:' .. ref)
+    left = left - 1
+  end)
   if left <= 0 then return false end
-  for _, index in ipairs({ 'owners', 'detached', 'due', 'records', 'leases', 'latest' }) do call('DEL', old .. index) end
+  for _, index in ipairs({ 'owners', 'detached', 'due', 'records', 'leases', 'latest', 'probe' }) do write('DEL', old .. index) end
   return true
 end
 `;
@@ -193,24 +197,21 @@ if A.spread then
   unfinished = call('ZRANGEBYSCORE', P .. 'records', '-inf', '(' .. num(now - UNFINISHED_S), 'LIMIT', 0, 100)
   dead = call('ZRANGEBYSCORE', P .. 'records', '-inf', '(' .. num(now - DEAD_S), 'LIMIT', 0, 100)
 end
-local lapsed, owning = {}, {}
-for _, pod in ipairs(call('SMEMBERS', P .. 'owners')) do owning[pod] = true end
-for _, pod in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. num(limit))) do
-  if not owning[pod] and latestOf(pod) < limit then lapsed[#lapsed + 1] = pod end
-end
-writes = #dead > 0 or #lapsed > 0 or meta.swept < meta.place
-local result = done(A.spread and { asks, unfinished } or expired)
 -- By now others may have forgotten which of it they have applied.
 for _, ref in ipairs(dead) do
-  call('DEL', P .. 'r:' .. ref)
-  call('ZREM', P .. 'records', ref)
+  write('DEL', P .. 'r:' .. ref)
+  mislead('ZREM', P .. 'records', ref)
 end
-for _, pod in ipairs(lapsed) do
-  call('ZREM', P .. 'leases', pod)
-  call('HDEL', P .. 'latest', pod)
+local owning = {}
+for _, pod in ipairs(call('SMEMBERS', P .. 'owners')) do owning[pod] = true end
+for _, pod in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. num(limit))) do
+  if not owning[pod] and latestOf(pod) < limit then
+    write('ZREM', P .. 'leases', pod)
+    write('HDEL', P .. 'latest', pod)
+  end
 end
-if meta.swept < meta.place and swept(placeOf(meta.swept)) then call('HSET', META, 'swept', num(meta.swept + 1)) end
-return result
+if meta.swept < meta.place and swept(placeOf(meta.swept)) then meta.swept, metaDirty = meta.swept + 1, true end
+return done(A.spread and { asks, unfinished } or expired)
 `;
 
 /** One server: all of it. */

@@ -83,23 +83,19 @@ return done(turns)
  */
 export const FOLLOW = `
 local group = num(A.group)
-local says = {}
 for i = 1, #A.turns, 3 do
   local name, turn, isFollowed = A.turns[i], A.turns[i + 1], A.turns[i + 2] == 1
   local t = topic(name, isFollowed)
   local last = t and tonumber(call('HGET', P .. 'g:' .. name, group) or '-1')
   if t and isFollowed and turn > last then
-    says[#says + 1] = { 'HSET', P .. 'g:' .. name, group, num(turn) }
+    write('HSET', P .. 'g:' .. name, group, num(turn))
     if last < 0 then t.followers, t.idle, t.dirty = t.followers + 1, nil, true end
   elseif t and not isFollowed and last >= 0 and turn > last then
-    says[#says + 1] = { 'HDEL', P .. 'g:' .. name, group }
+    write('HDEL', P .. 'g:' .. name, group)
     t.followers, t.idle, t.dirty = t.followers - 1, nil, true
   elseif t and not isFollowed and last < 0 then
     t.idle, t.dirty = nil, true
   end
 end
-writes = #says > 0
-local result = done(1)
-for _, each in ipairs(says) do call(unpack(each)) end
-return result
+return done(1)
 `;
