@@ -44,10 +44,24 @@ describe('limits', () => {
 
   it('let new connections in at a rate, and send away who would wait too long', async () => {
     const { port: pod } = await echoPod();
-    const { url, port } = await startGateway({ pods: podsAt(pod), limits: { ...limits, acceptsPerSecond: 5 } });
-    const opened = await Promise.allSettled(Array.from({ length: 20 }, () => open(url)));
+    const clock = new VirtualClock();
+    const environment = { pods: podsAt(pod), limits: { ...limits, acceptsPerSecond: 5 } };
+    const { url, port } = await startGateway(environment, { clock });
+    const ends = { in: 0, away: 0 };
+    for (let n = 0; n < 20; n++) {
+      open(url).then(
+        () => ends.in++,
+        () => ends.away++,
+      );
+    }
     // A burst of 5 at once and a queue of 10.
-    expect(opened.filter(({ status }) => status === 'fulfilled')).toHaveLength(15);
+    await expect.poll(() => ({ ...ends })).toEqual({ in: 5, away: 5 });
+    const later = (): typeof ends => {
+      clock.advance(200);
+      return { ...ends };
+    };
+    await expect.poll(later).toEqual({ in: 15, away: 5 });
+    clock.advance(1_000);
     expect(await say(port, upgrade(), '101')).toContain('101');
   });
 });
