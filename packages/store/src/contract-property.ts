@@ -35,7 +35,7 @@ export function propertyContract(open: OpenStore, { seed, runs = 150 }: Property
           await pair.store.close();
         }
       });
-      await fc.assert(property, { seed, numRuns: runs });
+      await fc.assert(property, { seed, numRuns: runs, endOnFailure: true });
     },
     60_000 + runs * 1_000,
   );

@@ -203,9 +203,10 @@ for _, ref in ipairs(dead) do
   mislead('ZREM', P .. 'records', ref)
 end
 local owning = {}
-for _, pod in ipairs(call('SMEMBERS', P .. 'owners')) do owning[pod] = true end
+for _, pod in ipairs(call('SMEMBERS', P .. 'owners')) do owning[pod] = call('ZCARD', P .. 'own:' .. pod) end
+for _, s in ipairs(removed) do owning[s.pod0] = owning[s.pod0] - 1 end
 for _, pod in ipairs(call('ZRANGEBYSCORE', P .. 'leases', '-inf', '(' .. num(limit))) do
-  if not owning[pod] and latestOf(pod) < limit then
+  if (owning[pod] or 0) == 0 and latestOf(pod) < limit then
     write('ZREM', P .. 'leases', pod)
     write('HDEL', P .. 'latest', pod)
   end
